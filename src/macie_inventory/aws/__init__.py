@@ -1,0 +1,1 @@
+"""AWS: sessions, credentials, Organizations, regions and the listing itself."""

@@ -1,0 +1,139 @@
+"""Realistic classification jobs: every field of the service model in all the shapes that Macie sends."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
+    from collections.abc import Sequence
+
+_DATA = ("cardholder", "customer", "employee", "health", "invoice", "log-archive", "marketing", "payroll", "telemetry")
+_AIM = ("discovery", "full-scan", "nightly", "pii-scan", "quarterly-audit", "sample", "weekly")
+_ENVIRONMENTS = ("prod", "staging", "dev", "sandbox")
+_PERMISSIONS = ("PUBLIC", "NOT_PUBLIC", "UNKNOWN")
+_SHARED = ("EXTERNAL", "INTERNAL", "NOT_SHARED", "UNKNOWN")
+_COMPARATORS = ("EQ", "EQ", "NE")
+_ONE_TIME = ("COMPLETE", "COMPLETE", "COMPLETE", "RUNNING", "CANCELLED", "PAUSED", "USER_PAUSED")
+_SCHEDULED = ("IDLE", "IDLE", "IDLE", "RUNNING", "CANCELLED", "PAUSED", "USER_PAUSED")
+_HEALTH_EVENT_AFTER = 23  # days of pause, after which Macie announces the expiry
+_EXPIRES_AFTER = 30
+
+
+def make_jobs(
+    random: Random, account_id: str, region: str, count: int, *, others: Sequence[str], now: datetime
+) -> list[dict[str, object]]:
+    """Return `count` jobs of an account in a region, oldest first, as JSON-ready dictionaries.
+
+    `others` are account ids whose buckets some jobs scan; `now` is the latest moment in any job's past.
+    """
+    moments = sorted(random.randrange(400 * 86_400_000) for _ in range(count))
+    start = now - timedelta(days=400)
+    return [
+        _make_job(random, account_id, region, start + timedelta(milliseconds=moment), others=others, now=now)
+        for moment in moments
+    ]
+
+
+def _make_job(
+    random: Random, account_id: str, region: str, created_at: datetime, *, others: Sequence[str], now: datetime
+) -> dict[str, object]:
+    scheduled = random.random() < 0.4
+    status = random.choice(_SCHEDULED if scheduled else _ONE_TIME)
+    data, environment = random.choice(_DATA), random.choice(_ENVIRONMENTS)
+    job: dict[str, object] = {
+        "jobId": f"{random.getrandbits(128):032x}",
+        "name": f"{data}-{environment}-{random.choice(_AIM)}",
+        "jobType": "SCHEDULED" if scheduled else "ONE_TIME",
+        "jobStatus": status,
+        "createdAt": timestamp(created_at),
+    }
+    if random.random() < 0.6:
+        job["bucketDefinitions"] = _definitions(random, account_id, region, f"{data}-{environment}", others)
+    else:
+        job["bucketCriteria"] = _criteria(random, account_id, f"{data}-{environment}-{region}")
+    if random.random() < 0.85:
+        job["lastRunErrorStatus"] = {"code": "ERROR" if random.random() < 0.15 else "NONE"}
+    if status == "USER_PAUSED":
+        job["userPausedDetails"] = _paused(random, account_id, region, created_at, now)
+    return job
+
+
+def _definitions(
+    random: Random, account_id: str, region: str, stem: str, others: Sequence[str]
+) -> list[dict[str, object]]:
+    """Return one to three accounts' buckets: mostly the job owner's, sometimes (also) a foreign account's."""
+    owners = [account_id] if random.random() < 0.8 or not others else []
+    if others and (not owners or random.random() < 0.25):
+        owners.append(random.choice(others))
+    return [
+        {
+            "accountId": owner,
+            "buckets": [f"{stem}-{region}-{owner[-4:]}-{number}" for number in range(random.randint(1, 4))],
+        }
+        for owner in dict.fromkeys(owners)
+    ]
+
+
+def _criteria(random: Random, account_id: str, stem: str) -> dict[str, object]:
+    """Return includes, excludes or both, each with one to three conditions."""
+    blocks = random.choice((("includes",), ("includes",), ("excludes",), ("includes", "excludes")))
+    return {block: {"and": [_term(random, account_id, stem) for _ in range(random.randint(1, 3))]} for block in blocks}
+
+
+def _term(random: Random, account_id: str, stem: str) -> dict[str, object]:
+    kind = random.random()
+    term: dict[str, object] = {}
+    if kind < 0.6:
+        term["simpleCriterion"] = _simple(random, account_id, stem)
+    if kind > 0.5:  # a tenth of all elements carry both kinds
+        term["tagCriterion"] = {"comparator": random.choice(_COMPARATORS), "tagValues": _tag_values(random)}
+    return term
+
+
+def _simple(random: Random, account_id: str, stem: str) -> dict[str, object]:
+    key, values = random.choice(
+        (
+            ("ACCOUNT_ID", [account_id]),
+            ("S3_BUCKET_NAME", [f"{stem}-{number}" for number in range(random.randint(1, 5))]),
+            ("S3_BUCKET_EFFECTIVE_PERMISSION", random.sample(_PERMISSIONS, 2)),
+            ("S3_BUCKET_SHARED_ACCESS", random.sample(_SHARED, random.randint(1, 3))),
+        )
+    )
+    return {"comparator": random.choice(_COMPARATORS), "key": key, "values": values}
+
+
+def _tag_values(random: Random) -> list[dict[str, str]]:
+    """Return tag pairs, some with a key only and some with a value only."""
+    pairs: list[dict[str, str]] = []
+    for _ in range(random.randint(1, 3)):
+        pair = {"key": random.choice(("Environment", "DataClass", "Owner")), "value": random.choice(_ENVIRONMENTS)}
+        shape = random.random()
+        if shape < 0.3:
+            del pair["value" if shape < 0.2 else "key"]
+        pairs.append(pair)
+    return pairs
+
+
+def _paused(random: Random, account_id: str, region: str, created_at: datetime, now: datetime) -> dict[str, object]:
+    """Return the details of a pause that is at most 30 days old; older ones were announced as a health event."""
+    oldest = min((now - created_at).total_seconds(), _EXPIRES_AFTER * 86_400 - 1)
+    seconds = random.uniform(0, max(oldest, 1))
+    paused_at = now - timedelta(seconds=seconds)
+    details: dict[str, object] = {
+        "jobPausedAt": timestamp(paused_at),
+        "jobExpiresAt": timestamp(paused_at + timedelta(days=_EXPIRES_AFTER)),
+    }
+    if seconds > _HEALTH_EVENT_AFTER * 86_400:
+        code = "AWS_MACIE_JOB_IMMINENT_EXPIRATION"
+        event = f"arn:aws:health:{region}:{account_id}:event/MACIE/{code}/{code}_{random.getrandbits(64):016x}"
+        details["jobImminentExpirationHealthEventArn"] = event
+    elif random.random() < 0.5:
+        details["jobImminentExpirationHealthEventArn"] = None
+    return details
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a UTC moment in extended ISO 8601 with milliseconds, as Macie writes it."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -1,0 +1,1 @@
+"""The AWS services of the simulator, one module each."""

@@ -1,0 +1,72 @@
+"""The goals that the last results are held against, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["goals_table"]
+
+_MB = 1e6
+
+
+def goals_table(results: Mapping[str, Any]) -> str:
+    """Give the table of the goals that the results can tell about."""
+    lines = ["| goal | limit | measured | reached |", "| --- | --: | --: | --: |"]
+    lines += [
+        f"| {name} | {limit} | {value} | {'yes' if good else 'no'} |" for name, limit, value, good in _goals(results)
+    ]
+    return "\n".join(lines)
+
+
+def _goals(results: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
+    section = results.get("side_by_side", {})
+    for entry in section.values():
+        yield from _cost_goals(entry)
+    yield from _scale_goals(results.get("scale", {}))
+    if "help" in results:
+        cpu = results["help"]["cpu"]
+        yield "CPU of `--help`", "0.35 s", f"{cpu:.2f} s", cpu <= 0.35  # noqa: PLR2004 - the goal
+
+
+def _cost_goals(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
+    cell, costs = entry["cell"], entry["costs"]
+    if "ours" not in costs:
+        return
+    ours, targets = costs["ours"], cell["accounts"] * cell["regions"]
+    where = f"{targets:,} targets, {cell['jobs']} jobs, {'TLS' if cell['tls'] else 'plain'}, {cell['latency']:g} ms, width {cell['concurrency']}"
+    per_target = ours["cpu"] / targets * 1000
+    if cell["jobs"] == 10 and targets >= 4_400:  # noqa: PLR2004 - the goal's
+        yield f"CPU per target ({where})", "1.2 ms", f"{per_target:.2f} ms", per_target <= 1.2  # noqa: PLR2004 - the goal
+        if "floor" in costs:
+            ratio = ours["cpu"] / costs["floor"]["cpu"]
+            yield f"CPU to the floor's ({where})", "1.5", f"{ratio:.2f}", ratio <= 1.5  # noqa: PLR2004 - the goal
+        ratio = costs["ours again"]["cpu"] / ours["cpu"]
+        yield f"CPU of an unchanged run to the first's ({where})", "0.8", f"{ratio:.2f}", ratio <= 0.8  # noqa: PLR2004 - the goal
+    limits = {"naive": 120, "better": 15 if cell["tls"] else 8, "aio": 25}
+    for name, limit in limits.items():
+        if name in costs and not cell["latency"]:
+            ratio = costs[name]["cpu"] / ours["cpu"]
+            yield f"CPU of contestant `{name}` to ours ({where})", f"≥ {limit}", f"{ratio:.0f}", ratio >= limit
+        if name in costs and cell["latency"] and name != "naive":
+            ratio = costs[name]["wall"] / ours["wall"]
+            yield f"wall of contestant `{name}` to ours ({where})", "≥ 5", f"{ratio:.1f}", ratio >= 5  # noqa: PLR2004 - the goal
+    peak = ours["connections_peak_region"]
+    yield f"TCP connections per region ({where})", str(cell["concurrency"]), f"{peak:.0f}", peak <= cell["concurrency"]
+    roles = ours["assume_role_calls"]
+    yield f"AssumeRole calls ({where})", str(cell["accounts"]), f"{roles:.0f}", roles <= cell["accounts"]
+
+
+def _scale_goals(scale: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
+    by_size = {entry["targets"]: entry["costs"]["ours"] for entry in scale.values()}
+    middle, large = by_size.get(4_400), by_size.get(44_000)
+    if not (middle and large):
+        return
+    memory = large["memory"] / _MB
+    yield "peak memory, 44,000 targets", "160 MB", f"{memory:.0f} MB", memory <= 160  # noqa: PLR2004 - the goal
+    ratio = large["memory"] / middle["memory"]
+    yield "peak memory, 44,000 to 4,400 targets", "1.25", f"{ratio:.2f}", ratio <= 1.25  # noqa: PLR2004 - the goal
+    ratio = large["cpu"] / 44_000 / (middle["cpu"] / 4_400)
+    yield "CPU per target, 44,000 to 4,400 targets", "1.10", f"{ratio:.2f}", ratio <= 1.10  # noqa: PLR2004 - the goal

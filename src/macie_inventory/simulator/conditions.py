@@ -32,10 +32,11 @@ OF_ACCOUNTS = frozenset({ConditionKind.ROLE_MISSING, ConditionKind.SUSPENDED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A state of some accounts (or accounts × regions), chosen by the plan's seed.
+    """A state of some accounts (or of accounts in regions), chosen by the plan's seed.
 
     Of those in `accounts` and `regions` (None: all), `count` or `share` (0 to 1, rounded up) are struck; with
-    neither all are. The caller's own account never loses its state or role.
+    neither all are. Only what an inventory still sees is chosen by number or share, so that conditions do not hide
+    each other. The caller's own account never loses its state or role.
     """
 
     kind: ConditionKind
@@ -63,7 +64,8 @@ def _candidates(world: World, condition: Condition) -> list[Target]:
         if (condition.regions is None or region in condition.regions)
         and (condition.kind is not ConditionKind.REGION_OFF or region in OPT_IN_REGIONS)
     ]
-    return [(id_, region) for id_ in accounts for region in regions]
+    named = condition.count is None and condition.share is None
+    return [(id_, region) for id_ in accounts for region in regions if named or world.is_visible(id_, region)]
 
 
 def _choose(candidates: list[Target], condition: Condition, seed: int) -> tuple[Target, ...]:

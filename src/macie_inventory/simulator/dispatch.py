@@ -7,10 +7,11 @@ import contextlib
 import itertools
 import time
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from macie_inventory.simulator.api import ApiError, Call, Reply, Result, UnreachableError
-from macie_inventory.simulator.credentials import Vault
+from macie_inventory.simulator.credentials import Credentials, Vault
 from macie_inventory.simulator.delivery import BROKEN_ON_THE_WIRE, broken, canned, cut, whole
 from macie_inventory.simulator.faults import HARMLESS, THROTTLES, Fault, FaultKind, FaultPlan
 from macie_inventory.simulator.injector import Injector
@@ -22,6 +23,7 @@ from macie_inventory.simulator.services.organizations import Organizations
 from macie_inventory.simulator.services.regions import Regions
 from macie_inventory.simulator.services.sts import Sts, account_of_role
 from macie_inventory.simulator.signature import (
+    Authorization,
     Flaw,
     NotAuthenticError,
     Signed,
@@ -31,7 +33,8 @@ from macie_inventory.simulator.signature import (
 from macie_inventory.simulator.tokens import Tokens, page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
     from aiohttp import web
 
     from macie_inventory.simulator.world import World
@@ -84,60 +87,41 @@ class Dispatch:
                 return whole(protocol.failure(admitted, request_id))
             self.ledger.signed(key, admitted.signer.access_key, admitted.signer.account_id)
             fault = self._injector.decide(admitted)
-            if fault is not None:
-                response = await self._strike(request, protocol, admitted, fault, key, request_id)
-                if response is not None:
-                    return response
-            return await self._serve(request, protocol, admitted, fault, key, request_id)
+            exchange = _Exchange(request, request_id, protocol, admitted, key, fault)
+            return (await self._strike(exchange, fault) if fault else None) or await self._serve(exchange)
 
     def _admit(self, http: Request, request: web.BaseRequest) -> tuple[WireProtocol, CallKey, Call | ApiError]:
         """Return the protocol and the counted name of a request, and the call or why there is none."""
-        protocol = protocol_of(http)
-        operation = account_id = region = ""
+        protocol, operation, region = protocol_of(http), "", ""
+        signer: Credentials | None = None
+        refusal: ApiError
         try:
             with contextlib.suppress(ApiError):
                 operation = protocol.parse(http)[0]
             authorization = parse_authorization(request.headers.get("Authorization"))
             protocol, region = PROTOCOLS.get(authorization.service, protocol), authorization.region
-            operation = ""
             operation, params = protocol.parse(http)
-            signed = Signed(
-                method=http.method, path=http.path, query=http.query, headers=request.headers, body=http.body
-            )
-            signer = authenticate(signed, authorization, self.vault, self._clock())
-            account_id = signer.account_id
-            if authorization.service != protocol.name or not self._usable(account_id, region):
-                raise NotAuthenticError(Flaw.UNKNOWN_KEY)
+            signer = self._signer(http, request, authorization, protocol)
+            call = _call(protocol, operation, params, signer, region)
         except NotAuthenticError as error:
             refusal = protocol.not_authentic(error.flaw, error.detail)
         except ApiError as error:
             refusal = error
         else:
-            about = account_of_role(params.get("RoleArn")) if operation == "AssumeRole" else None
-            call = Call(
-                service=protocol.name,
-                operation=operation,
-                params=params,
-                signer=signer,
-                account_id=about or account_id,
-                region=region,
-                page=page_of(params.get("nextToken", params.get("NextToken"))),
-            )
-            return protocol, _key(call.service, operation, call.account_id, region), call
-        return protocol, _key(protocol.name, operation, account_id, region), refusal
+            return protocol, _key(protocol.name, operation, call.account_id, region), call
+        return protocol, _key(protocol.name, operation, signer.account_id if signer else "", region), refusal
 
-    def _usable(self, account_id: str, region: str) -> bool:
-        return self._world.is_on(account_id, region)
+    def _signer(
+        self, http: Request, request: web.BaseRequest, authorization: Authorization, protocol: WireProtocol
+    ) -> Credentials:
+        """Return whose request it is; NotAuthenticError if nobody's, or in a region that is off for the account."""
+        signed = Signed(method=http.method, path=http.path, query=http.query, headers=request.headers, body=http.body)
+        signer = authenticate(signed, authorization, self.vault, self._clock())
+        if authorization.service != protocol.name or not self._world.is_on(signer.account_id, authorization.region):
+            raise NotAuthenticError(Flaw.UNKNOWN_KEY)
+        return signer
 
-    async def _strike(
-        self,
-        request: web.BaseRequest,
-        protocol: WireProtocol,
-        call: Call,
-        fault: Fault,
-        key: CallKey,
-        request_id: str,
-    ) -> web.StreamResponse | None:
+    async def _strike(self, exchange: _Exchange, fault: Fault) -> web.StreamResponse | None:
         """Do what a fault does before the service is asked; None when the service is to be asked."""
         if fault.kind is FaultKind.DELAY:
             await self._pause(fault.seconds)
@@ -145,57 +129,47 @@ class Dispatch:
         if fault.kind in HARMLESS or fault.kind in BROKEN_ON_THE_WIRE:
             return None
         ending = Ending.THROTTLED if fault.kind in THROTTLES else Ending.FAULTED
-        if fault.kind is FaultKind.HANG:
-            self.ledger.ended(key, ending, fault=fault.kind)
-            await self._pause(fault.seconds)
-            return cut(request, reset=True)
-        if fault.kind is FaultKind.RESET:
-            self.ledger.ended(key, ending, fault=fault.kind)
-            return cut(request, reset=True)
-        reply = canned(fault.kind)
-        code = None
+        if fault.kind in {FaultKind.HANG, FaultKind.RESET}:
+            self.ledger.ended(exchange.key, ending, fault=fault.kind)
+            if fault.kind is FaultKind.HANG:
+                await self._pause(fault.seconds)
+            return cut(exchange.request, reset=True)
+        reply, code = canned(fault.kind), None
         if reply is None:
-            error = self._error(protocol, call, fault)
-            code, reply = error.code, protocol.failure(error, request_id)
-        self.ledger.ended(key, ending, code=code, fault=fault.kind)
-        return whole(_delayed_retry(reply, fault.retry_after))
+            error = self._error(exchange.protocol, exchange.call, fault)
+            code, reply = error.code, exchange.protocol.failure(error, exchange.request_id)
+        self.ledger.ended(exchange.key, ending, code=code, fault=fault.kind)
+        return whole(_later(reply, fault.retry_after))
 
     def _error(self, protocol: WireProtocol, call: Call, fault: Fault) -> ApiError:
         """Return the error of a fault, in the words of the service unless the fault has its own."""
         status, code, message = protocol.internal
         if fault.kind is FaultKind.THROTTLE:
             status, code, message = protocol.throttle
-        elif fault.kind is FaultKind.EXPIRED_TOKEN:
+        elif fault.kind is FaultKind.EXPIRED:
             call.signer.expires_at = self._clock()
             status, code, message = protocol.flaws[Flaw.EXPIRED]
-        elif fault.kind is FaultKind.INVALID_TOKEN:
+        elif fault.kind is FaultKind.INVALIDATED:
             status, code = 400, "InvalidInputException" if protocol.name == "organizations" else "ValidationException"
             message = "The request failed because the pagination token isn't valid any more."
         return ApiError(fault.status or status, fault.code or code, fault.message or message)
 
-    async def _serve(
-        self,
-        request: web.BaseRequest,
-        protocol: WireProtocol,
-        call: Call,
-        fault: Fault | None,
-        key: CallKey,
-        request_id: str,
-    ) -> web.StreamResponse:
+    async def _serve(self, exchange: _Exchange) -> web.StreamResponse:
         """Ask the service and send its answer, broken where a fault wants it."""
+        call, key, fault = exchange.call, exchange.key, exchange.fault
         name = fault.kind if fault else None
         try:
             result = self._services[call.service].handle(call, fault)
         except ApiError as error:
             self.ledger.ended(key, Ending.REFUSED, code=error.code, fault=name)
-            return whole(protocol.failure(error, request_id))
+            return whole(exchange.protocol.failure(error, exchange.request_id))
         except UnreachableError:
             self.ledger.ended(key, Ending.REFUSED, fault=name)
-            return cut(request, reset=True)
-        reply = protocol.success(call.operation, result, request_id)
+            return cut(exchange.request, reset=True)
+        reply = exchange.protocol.success(call.operation, result, exchange.request_id)
         if fault and fault.kind in BROKEN_ON_THE_WIRE:
             self.ledger.ended(key, Ending.FAULTED, fault=name)
-            return await broken(request, reply, fault.kind)
+            return await broken(exchange.request, reply, fault.kind)
         self.ledger.ended(key, _good(fault), fault=name)
         return whole(reply)
 
@@ -204,6 +178,33 @@ class Dispatch:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.closing.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """A request with all that is known of it."""
+
+    request: web.BaseRequest
+    request_id: str
+    protocol: WireProtocol
+    call: Call
+    key: CallKey
+    fault: Fault | None
+
+
+def _call(
+    protocol: WireProtocol, operation: str, params: Mapping[str, object], signer: Credentials, region: str
+) -> Call:
+    about = account_of_role(params.get("RoleArn")) if operation == "AssumeRole" else None
+    return Call(
+        service=protocol.name,
+        operation=operation,
+        params=params,
+        signer=signer,
+        account_id=about or signer.account_id,
+        region=region,
+        page=page_of(params.get("nextToken", params.get("NextToken"))),
+    )
 
 
 def _key(service: str, operation: str, account_id: str, region: str) -> CallKey:
@@ -216,7 +217,7 @@ def _good(fault: Fault | None) -> Ending:
     return Ending.DELAYED if fault.kind is FaultKind.DELAY else Ending.TWISTED
 
 
-def _delayed_retry(reply: Reply, retry_after: float | None) -> Reply:
+def _later(reply: Reply, retry_after: float | None) -> Reply:
     if retry_after is None:
         return reply
     headers = {**reply.headers, "Retry-After": f"{retry_after:g}"}

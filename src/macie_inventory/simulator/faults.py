@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from macie_inventory.simulator.conditions import Condition
     from collections.abc import Iterable
+
+    from macie_inventory.simulator.conditions import Condition
 
 
 class FaultKind(StrEnum):
@@ -29,13 +29,13 @@ class FaultKind(StrEnum):
     NO_ITEMS = "no-items"  # HTTP 200, an empty JSON object
     DELAY = "delay"  # the right answer, `seconds` later
     HANG = "hang"  # nothing for `seconds` (None: until either side closes), then a reset
-    EXPIRED_TOKEN = "expired-token"  # the signer's session expires now
+    EXPIRED = "expired-token"  # the signer's session expires now
     EARLY_EXPIRY = "early-expiry"  # AssumeRole: credentials live only `seconds`, whatever was announced
     WRONG_ACCOUNT = "wrong-account"  # AssumeRole: credentials of another account
-    REPEATED_TOKEN = "repeated-token"  # the next token is the one that was sent
-    CYCLIC_TOKEN = "cyclic-token"  # the tokens come round again after `cycle` pages
-    ENDLESS_TOKEN = "endless-token"  # always another token, with `jobs` on the pages
-    INVALID_TOKEN = "invalid-token"  # a page after the first is refused
+    REPEATED = "repeated-token"  # the next token is the one that was sent
+    CYCLIC = "cyclic-token"  # the tokens come round again after `cycle` pages
+    ENDLESS = "endless-token"  # always another token, with `jobs` on the pages
+    INVALIDATED = "invalid-token"  # a page after the first is refused
     INSERT_JOB = "insert-job"  # a job is created, older than all others, before this page is read
 
 
@@ -57,9 +57,7 @@ class Per(StrEnum):
 
 
 THROTTLES = frozenset({FaultKind.THROTTLE, FaultKind.THROTTLE_BARE})
-LISTING_KINDS = frozenset(
-    {FaultKind.REPEATED_TOKEN, FaultKind.CYCLIC_TOKEN, FaultKind.ENDLESS_TOKEN, FaultKind.INSERT_JOB}
-)
+LISTING_KINDS = frozenset({FaultKind.REPEATED, FaultKind.CYCLIC, FaultKind.ENDLESS, FaultKind.INSERT_JOB})
 """Faults of the answer's content: the call itself succeeds."""
 ASSUME_KINDS = frozenset({FaultKind.EARLY_EXPIRY, FaultKind.WRONG_ACCOUNT})
 HARMLESS = LISTING_KINDS | ASSUME_KINDS | {FaultKind.DELAY}
@@ -155,8 +153,8 @@ RECOVERABLE = (
     Fault(kind=FaultKind.NO_ITEMS),
     Fault(kind=FaultKind.DELAY, seconds=0.02),
     Fault(kind=FaultKind.HANG, seconds=0.5),
-    Fault(kind=FaultKind.EXPIRED_TOKEN),
-    Fault(kind=FaultKind.INVALID_TOKEN),
+    Fault(kind=FaultKind.EXPIRED),
+    Fault(kind=FaultKind.INVALIDATED),
 )
 """Everything that a patient client survives."""
 

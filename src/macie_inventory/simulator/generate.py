@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import TYPE_CHECKING
 
 from macie_inventory.simulator.job_maker import make_jobs
 from macie_inventory.simulator.jobs import Jobs
 from macie_inventory.simulator.world import MACIE_REGIONS, Account, Organization, Unit, World
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,6 +116,6 @@ def _accounts(random: Random, organization: Organization, count: int) -> dict[st
             parent_id=random.choice(homes),
             joined_at=NOW - timedelta(seconds=random.randrange(2000 * 86_400)),
             joined_method=random.choice(("CREATED", "CREATED", "INVITED")),
-            tags={"team": team, "stage": stage} if random.random() < 0.8 else {},
+            tags=random.choice(({"team": team, "stage": stage}, {"team": team}, {})),
         )
     return accounts

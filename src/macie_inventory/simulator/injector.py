@@ -22,6 +22,7 @@ from macie_inventory.simulator.faults import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from macie_inventory.simulator.api import Call
 
 _LISTINGS = ("macie2", "ListClassificationJobs")
@@ -90,7 +91,7 @@ class Injector:
         if not faults:
             return None
         fault = faults[int(self._chance("kind", page) * len(faults))]
-        per = {FaultKind.EXPIRED_TOKEN: Per.ACCOUNT, FaultKind.INVALID_TOKEN: Per.TARGET}.get(fault.kind)
+        per = {FaultKind.EXPIRED: Per.ACCOUNT, FaultKind.INVALIDATED: Per.TARGET}.get(fault.kind)
         spent = ("chaos", fault.kind, *_counted(per, call, page)) if per else ("chaos",)
         return None if per and self._spent[spent] else (spent, fault)
 
@@ -130,9 +131,9 @@ def _possible(kind: FaultKind, call: Call) -> bool:
         return (call.service, call.operation) == _LISTINGS
     if kind in ASSUME_KINDS:
         return call.operation == "AssumeRole"
-    if kind is FaultKind.EXPIRED_TOKEN:
+    if kind is FaultKind.EXPIRED:
         return call.signer.is_session
-    return kind is not FaultKind.INVALID_TOKEN or call.page > 1
+    return kind is not FaultKind.INVALIDATED or call.page > 1
 
 
 def _counted(per: Per, call: Call, page: tuple[object, ...]) -> tuple[object, ...]:

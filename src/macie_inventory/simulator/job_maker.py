@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from random import Random
     from collections.abc import Sequence
+    from random import Random
 
 _DATA = ("cardholder", "customer", "employee", "health", "invoice", "log-archive", "marketing", "payroll", "telemetry")
 _AIM = ("discovery", "full-scan", "nightly", "pii-scan", "quarterly-audit", "sample", "weekly")
@@ -17,6 +17,8 @@ _SHARED = ("EXTERNAL", "INTERNAL", "NOT_SHARED", "UNKNOWN")
 _COMPARATORS = ("EQ", "EQ", "NE")
 _ONE_TIME = ("COMPLETE", "COMPLETE", "COMPLETE", "RUNNING", "CANCELLED", "PAUSED", "USER_PAUSED")
 _SCHEDULED = ("IDLE", "IDLE", "IDLE", "RUNNING", "CANCELLED", "PAUSED", "USER_PAUSED")
+_KINDS = ((True, False), (True, False), (True, False), (False, True), (False, True), (True, True))
+_MISSING = ("", "", "", "", "", "", "", "value", "value", "key")
 _HEALTH_EVENT_AFTER = 23  # days of pause, after which Macie announces the expiry
 _EXPIRES_AFTER = 30
 
@@ -39,7 +41,7 @@ def make_jobs(
 def _make_job(
     random: Random, account_id: str, region: str, created_at: datetime, *, others: Sequence[str], now: datetime
 ) -> dict[str, object]:
-    scheduled = random.random() < 0.4
+    scheduled = _happens(random, 0.4)
     status = random.choice(_SCHEDULED if scheduled else _ONE_TIME)
     data, environment = random.choice(_DATA), random.choice(_ENVIRONMENTS)
     job: dict[str, object] = {
@@ -49,12 +51,12 @@ def _make_job(
         "jobStatus": status,
         "createdAt": timestamp(created_at),
     }
-    if random.random() < 0.6:
+    if _happens(random, 0.6):
         job["bucketDefinitions"] = _definitions(random, account_id, region, f"{data}-{environment}", others)
     else:
         job["bucketCriteria"] = _criteria(random, account_id, f"{data}-{environment}-{region}")
-    if random.random() < 0.85:
-        job["lastRunErrorStatus"] = {"code": "ERROR" if random.random() < 0.15 else "NONE"}
+    if _happens(random, 0.85):
+        job["lastRunErrorStatus"] = {"code": "ERROR" if _happens(random, 0.15) else "NONE"}
     if status == "USER_PAUSED":
         job["userPausedDetails"] = _paused(random, account_id, region, created_at, now)
     return job
@@ -64,8 +66,8 @@ def _definitions(
     random: Random, account_id: str, region: str, stem: str, others: Sequence[str]
 ) -> list[dict[str, object]]:
     """Return one to three accounts' buckets: mostly the job owner's, sometimes (also) a foreign account's."""
-    owners = [account_id] if random.random() < 0.8 or not others else []
-    if others and (not owners or random.random() < 0.25):
+    owners = [account_id] if _happens(random, 0.8) or not others else []
+    if others and (not owners or _happens(random, 0.25)):
         owners.append(random.choice(others))
     return [
         {
@@ -83,11 +85,11 @@ def _criteria(random: Random, account_id: str, stem: str) -> dict[str, object]:
 
 
 def _term(random: Random, account_id: str, stem: str) -> dict[str, object]:
-    kind = random.random()
+    simple, tag = random.choice(_KINDS)
     term: dict[str, object] = {}
-    if kind < 0.6:
+    if simple:
         term["simpleCriterion"] = _simple(random, account_id, stem)
-    if kind > 0.5:  # a tenth of all elements carry both kinds
+    if tag:
         term["tagCriterion"] = {"comparator": random.choice(_COMPARATORS), "tagValues": _tag_values(random)}
     return term
 
@@ -109,9 +111,9 @@ def _tag_values(random: Random) -> list[dict[str, str]]:
     pairs: list[dict[str, str]] = []
     for _ in range(random.randint(1, 3)):
         pair = {"key": random.choice(("Environment", "DataClass", "Owner")), "value": random.choice(_ENVIRONMENTS)}
-        shape = random.random()
-        if shape < 0.3:
-            del pair["value" if shape < 0.2 else "key"]
+        missing = random.choice(_MISSING)
+        if missing:
+            del pair[missing]
         pairs.append(pair)
     return pairs
 
@@ -129,7 +131,7 @@ def _paused(random: Random, account_id: str, region: str, created_at: datetime, 
         code = "AWS_MACIE_JOB_IMMINENT_EXPIRATION"
         event = f"arn:aws:health:{region}:{account_id}:event/MACIE/{code}/{code}_{random.getrandbits(64):016x}"
         details["jobImminentExpirationHealthEventArn"] = event
-    elif random.random() < 0.5:
+    elif _happens(random, 0.5):
         details["jobImminentExpirationHealthEventArn"] = None
     return details
 
@@ -137,3 +139,7 @@ def _paused(random: Random, account_id: str, region: str, created_at: datetime, 
 def timestamp(moment: datetime) -> str:
     """Return a UTC moment in extended ISO 8601 with milliseconds, as Macie writes it."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _happens(random: Random, probability: float) -> bool:
+    return random.random() < probability

@@ -47,7 +47,7 @@ class Job(dict[str, object]):
 
     __setitem__ = _refuse
     __delitem__ = _refuse
-    __ior__ = _refuse  # type: ignore[assignment,misc]
+    __ior__ = _refuse
     clear = _refuse
     pop = _refuse
     popitem = _refuse

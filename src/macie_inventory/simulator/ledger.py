@@ -47,6 +47,7 @@ class Ledger:
 
     def __init__(self, *, record_signers: bool = False) -> None:
         self.record_signers = record_signers
+        self._under_way: Counter[tuple[str, str]] = Counter()
         self.reset()
 
     def reset(self) -> None:
@@ -58,7 +59,6 @@ class Ledger:
         self.signers: list[Signature] = []
         self.peak_by_target: dict[tuple[str, str], int] = {}
         self.peak = 0
-        self._under_way: Counter[tuple[str, str]] = getattr(self, "_under_way", Counter())
 
     @contextmanager
     def call(self, key: CallKey) -> Iterator[None]:

@@ -11,6 +11,7 @@ from macie_inventory.simulator.world import OPT_IN_REGIONS, Account, AccountStat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from macie_inventory.simulator.world import World
 
 _NEXT_STATUS = {

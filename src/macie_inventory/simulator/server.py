@@ -17,8 +17,9 @@ from macie_inventory.simulator.faults import NO_FAULTS, FaultPlan
 from macie_inventory.simulator.ledger import Ledger
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
     from collections.abc import AsyncIterator, Callable, Iterator
+    from ssl import SSLContext
+
     from macie_inventory.simulator.jobs import Target
     from macie_inventory.simulator.world import World
 

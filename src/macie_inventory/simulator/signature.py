@@ -1,4 +1,4 @@
-"""Signature Version 4 as the service checks it: who signed this request, and is that (still) true?
+"""Signature Version 4 as the service checks it: who signed a request, and whether that (still) holds.
 
 Source: the Signature Version 4 chapter of the IAM User Guide ("Create a signed AWS API request").
 """
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
-
 
 if TYPE_CHECKING:
     from macie_inventory.simulator.credentials import Credentials, Vault

@@ -11,6 +11,7 @@ from macie_inventory.simulator.jobs import Job, Jobs, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from macie_inventory.simulator.mutation import Mutation
 
 OPT_IN_REGIONS = frozenset({"af-south-1", "ap-east-1", "eu-south-1", "il-central-1", "me-south-1"})
@@ -148,8 +149,6 @@ class World:
     partition: str = "aws"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.jobs, Jobs):
-            self.jobs = Jobs(self.jobs)
         if self.caller_account_id not in self.accounts:
             raise ValueError(f"the caller's account {self.caller_account_id} is not in the world: add it to accounts")
 
@@ -185,19 +184,26 @@ class World:
         """Tell whether the account has the role that can be assumed from the caller's account."""
         return account_id in self.accounts and role_name == self.role_name and account_id not in self.roles_missing
 
+    def is_visible(self, account_id: str, region: str) -> bool:
+        """Tell whether an inventory can list the jobs of the account (its own, or by its role) in the region."""
+        target = (account_id, region)
+        return (
+            self.is_active(account_id)
+            and (account_id == self.caller_account_id or account_id not in self.roles_missing)
+            and self.is_on(account_id, region)
+            and target not in self.macie_off
+            and target not in self.denied
+        )
+
     def truth(self) -> dict[Target, tuple[Job, ...]]:
         """Return the jobs of every account and region that an inventory with all permissions would find.
 
-        Targets whose Macie or region is off, whose account is inactive or has no role, or whose listing is denied
-        are left out; the caller's own account needs no role.
+        Targets that are not visible are left out: their account is inactive or has no role, their region or Macie
+        is off, or the listing is denied. The caller's own account needs no role.
         """
         return {
             (account_id, region): self.jobs_of(account_id, region)
             for account_id in self.accounts
-            if self.is_active(account_id)
-            and (account_id == self.caller_account_id or account_id not in self.roles_missing)
             for region in self.regions
-            if self.is_on(account_id, region)
-            and (account_id, region) not in self.macie_off
-            and (account_id, region) not in self.denied
+            if self.is_visible(account_id, region)
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from macie_inventory.simulator.api import ApiError, Reply, Result
 from macie_inventory.simulator.protocols.protocol import (
@@ -24,7 +24,7 @@ _CONTENT_TYPE = "application/x-amz-json-1.1"
 class Json11(Protocol):
     """A json 1.1 service, named by the prefix of its targets."""
 
-    flaws = {
+    flaws: ClassVar[Mapping[Flaw, tuple[int, str, str]]] = {
         Flaw.MISSING: (400, "MissingAuthenticationTokenException", "Missing Authentication Token"),
         Flaw.INCOMPLETE: (400, "IncompleteSignatureException", "The request signature does not conform to standards."),
         Flaw.UNKNOWN_KEY: (400, "UnrecognizedClientException", INVALID_TOKEN),

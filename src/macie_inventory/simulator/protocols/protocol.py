@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from macie_inventory.simulator.api import ApiError, Reply, Result
 
 if TYPE_CHECKING:
-    from macie_inventory.simulator.signature import Flaw
     from collections.abc import Mapping
+
+    from macie_inventory.simulator.signature import Flaw
 
 INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - a message
 EXPIRED_TOKEN = "The security token included in the request is expired"  # noqa: S105 - a message
@@ -35,7 +36,7 @@ class Protocol(ABC):
     """How one service reads requests and writes answers."""
 
     name: str
-    flaws: Mapping[Flaw, tuple[int, str, str]]
+    flaws: ClassVar[Mapping[Flaw, tuple[int, str, str]]]
     throttle: tuple[int, str, str]
     internal: tuple[int, str, str]
 

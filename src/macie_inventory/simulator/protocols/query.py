@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
@@ -29,7 +29,7 @@ _DECLARATION = "<?xml version='1.0' encoding='UTF-8'?>\n"
 class Query(Protocol):
     """A service of the query protocol."""
 
-    flaws: Mapping[Flaw, tuple[int, str, str]] = {
+    flaws: ClassVar[Mapping[Flaw, tuple[int, str, str]]] = {
         Flaw.MISSING: (403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
         Flaw.INCOMPLETE: (400, "IncompleteSignature", "The request signature does not conform to standards."),
         Flaw.UNKNOWN_KEY: (403, "InvalidClientTokenId", INVALID_TOKEN),
@@ -96,7 +96,7 @@ class Query(Protocol):
 class QueryEc2(Query):
     """EC2's dialect: no result wrapper, other names of the same errors."""
 
-    flaws = {
+    flaws: ClassVar[Mapping[Flaw, tuple[int, str, str]]] = {
         Flaw.MISSING: (400, "MissingAuthenticationToken", "Request is missing Authentication Token"),
         Flaw.INCOMPLETE: (400, "IncompleteSignature", "The request signature does not conform to standards."),
         Flaw.UNKNOWN_KEY: (401, "AuthFailure", "AWS was not able to validate the provided access credentials"),

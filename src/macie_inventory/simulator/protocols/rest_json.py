@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote
 
 from macie_inventory.simulator.api import ApiError, Reply, Result
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class RestJson(Protocol):
     """A rest-json service; `routes` maps method and path (its last part may be a parameter) to operations."""
 
-    flaws = {
+    flaws: ClassVar[Mapping[Flaw, tuple[int, str, str]]] = {
         Flaw.MISSING: (403, "MissingAuthenticationTokenException", "Missing Authentication Token"),
         Flaw.INCOMPLETE: (403, "IncompleteSignatureException", "The request signature does not conform to standards."),
         Flaw.UNKNOWN_KEY: (403, "UnrecognizedClientException", INVALID_TOKEN),

@@ -18,6 +18,7 @@ from macie_inventory.simulator.tokens import FIRST, InvalidTokenError, Position,
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from macie_inventory.simulator.world import World
 
 _REMEMBERED = 256
@@ -145,13 +146,13 @@ def _twisted(
     """Return the page and the next position of a listing whose tokens are broken."""
     size = following.offset - here.offset
     match fault.kind:
-        case FaultKind.REPEATED_TOKEN:
+        case FaultKind.REPEATED:
             return page, here if here.page > FIRST else following
-        case FaultKind.CYCLIC_TOKEN:
+        case FaultKind.CYCLIC:
             return page, following if here.page <= fault.cycle else Position(page=FIRST + 1, offset=size)
-        case FaultKind.ENDLESS_TOKEN if fault.jobs is EndlessJobs.SAME:
+        case FaultKind.ENDLESS if fault.jobs is EndlessJobs.SAME:
             return page, Position(page=following.page, offset=here.offset)
-        case FaultKind.ENDLESS_TOKEN if fault.jobs is EndlessJobs.NONE:
+        case FaultKind.ENDLESS if fault.jobs is EndlessJobs.NONE:
             return page if here.page == FIRST else (), following
         case _:
             return page or [_new_job("endless", here.page, number) for number in range(min(size, 10))], following

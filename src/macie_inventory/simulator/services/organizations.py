@@ -13,6 +13,7 @@ from macie_inventory.simulator.world import Account, AccountState, Organization,
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
     from macie_inventory.simulator.faults import Fault
     from macie_inventory.simulator.world import World
 
@@ -39,23 +40,27 @@ class Organizations:
         if call.signer.account_id not in allowed:
             message = "You don't have permissions to access this resource."
             raise ApiError(400, "AccessDeniedException", message)
+        member, items = self._listed(call, organization)
+        return self._page(call, organization, member, items)
+
+    def _listed(self, call: Call, organization: Organization) -> tuple[str, Sequence[object]]:
+        """Return the member of the result that lists, and all that it lists."""
         match call.operation:
             case "ListAccounts":
-                return self._page(call, organization, "Accounts", self._accounts(organization, None))
+                return "Accounts", self._accounts(organization, None)
             case "ListAccountsForParent":
-                parent = self._parent(call, organization)
-                return self._page(call, organization, "Accounts", self._accounts(organization, parent))
+                return "Accounts", self._accounts(organization, self._parent(call, organization))
             case "ListRoots":
-                return self._page(call, organization, "Roots", [self._root(organization)])
+                return "Roots", [self._root(organization)]
             case "ListOrganizationalUnitsForParent":
                 parent = self._parent(call, organization)
                 units = [self._unit(organization, unit) for unit in organization.units if unit.parent_id == parent]
-                return self._page(call, organization, "OrganizationalUnits", units)
+                return "OrganizationalUnits", units
             case "ListParents":
-                return self._page(call, organization, "Parents", [self._parent_of(call, organization)])
+                return "Parents", [self._parent_of(call, organization)]
             case "ListTagsForResource":
-                tags = [{"Key": key, "Value": value} for key, value in self._tags(call, organization).items()]
-                return self._page(call, organization, "Tags", tags)
+                tags = self._tags(call, organization)
+                return "Tags", [{"Key": key, "Value": value} for key, value in tags.items()]
         raise ApiError(400, "UnknownOperationException", f"The simulator does not offer {call.action}.")
 
     def _page(self, call: Call, organization: Organization, member: str, items: Sequence[object]) -> Result:

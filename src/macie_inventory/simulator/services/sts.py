@@ -14,6 +14,7 @@ from macie_inventory.simulator.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from macie_inventory.simulator.credentials import Vault
     from macie_inventory.simulator.world import World
 

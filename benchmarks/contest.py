@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.measure import Cell, Cost, Server
 
-__all__ = ["CONTESTANTS", "Contestant", "compete", "postgres"]
+__all__ = ["CONTESTANTS", "Contestant", "command_of", "compete", "postgres"]
 
 _MATCHING = {"naive": 440, "better": 4_400, "aio": 4_400}
 """The largest number of targets that a slow contestant is asked for."""
@@ -56,24 +56,26 @@ def compete(contestant: Contestant, cell: Cell, server: Server, *, cluster: str 
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
-        if not contestant.name.startswith("ours"):
-            file = folder / "jobs.db"
-            command = [sys.executable, "-m", f"benchmarks.contestants.{contestant.name}", "--endpoint", server.url]
-            command += ["--accounts", str(cell.accounts), "--regions", str(cell.regions)]
-            command += ["--concurrency", str(cell.concurrency), "--database", str(file)]
-            costs = [run_program(server, command, folder=folder)]
-            _check(contestant, cell, _count_sqlite(file))
-        elif contestant.name == "ours":
-            command = ours(cell, folder, f"sqlite:///{folder / 'jobs.db'}")
-            costs = [run_program(server, command, folder=folder) for _ in range(2)]
-            _check(contestant, cell, _count_sqlite(folder / "jobs.db"))
-        else:
+        if contestant.name == "ours-postgres":
             assert cluster is not None
-            costs = _compete_postgres(contestant, cell, server, folder, cluster)
+            return _compete_postgres(contestant, cell, server, folder, cluster)
+        command = command_of(contestant, cell, server, folder)
+        rounds = 2 if contestant.name == "ours" else 1
+        costs = [run_program(server, command, folder=folder) for _ in range(rounds)]
+        _check(contestant, cell, _count_sqlite(folder / "jobs.db"))
     return costs
 
 
-def ours(cell: Cell, folder: Path, database: str) -> list[str]:
+def command_of(contestant: Contestant, cell: Cell, server: Server, folder: Path) -> list[str]:
+    """Give the command line of a contestant that fills the SQLite file `jobs.db` in a folder."""
+    if contestant.name == "ours":
+        return _ours(cell, folder, f"sqlite:///{folder / 'jobs.db'}")
+    command = [sys.executable, "-m", f"benchmarks.contestants.{contestant.name}", "--endpoint", server.url]
+    command += ["--accounts", str(cell.accounts), "--regions", str(cell.regions)]
+    return [*command, "--concurrency", str(cell.concurrency), "--database", str(folder / "jobs.db")]
+
+
+def _ours(cell: Cell, folder: Path, database: str) -> list[str]:
     """Give the command line of the product for a cell."""
     accounts = folder / "accounts.txt"
     accounts.write_text("".join(f"{account_id(number)}\n" for number in range(cell.accounts)))
@@ -120,7 +122,7 @@ def _compete_postgres(contestant: Contestant, cell: Cell, server: Server, folder
         connection.execute(f"CREATE DATABASE {database}")  # type: ignore[call-overload,unused-ignore]
         postmaster = int(connection.execute("SELECT pg_read_file('postmaster.pid', 0, 20)").fetchone()[0].split()[0])  # type: ignore[index]
     url = cluster.replace("/postgres?", f"/{database}?")
-    command, costs = ours(cell, folder, url), []
+    command, costs = _ours(cell, folder, url), []
     for _ in range(2):
         before = _server_cpu(postmaster)
         cost = run_program(server, command, folder=folder)

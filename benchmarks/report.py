@@ -125,13 +125,24 @@ def _profile(results: Mapping[str, Any]) -> str:
     )
 
 
+def _startup(results: Mapping[str, Any]) -> str:
+    rows = [[f"`{what}`" if what.startswith("-") else what, f"{cpu:.2f} s"] for what, cpu in results["startup"].items()]
+    return f"{_measured(results, 'startup')}\n\n{table(['command', 'CPU'], rows)}"
+
+
 def _measured(results: Mapping[str, Any], section: str) -> str:
     how = results["measured"][section]
     packages = ", ".join(f"{name} {number}" for name, number in how["packages"].items() if number)
     return f"Measured on {how['on']}: {how['machine']}; Python {how['python']}, SQLite {how['sqlite']}, {packages}."
 
 
-_SECTIONS = {"side_by_side": _side_by_side, "scale": _scale, "profile": _profile, "goals": goals_table}
+_SECTIONS = {
+    "side_by_side": _side_by_side,
+    "scale": _scale,
+    "profile": _profile,
+    "startup": _startup,
+    "goals": goals_table,
+}
 
 
 if __name__ == "__main__":

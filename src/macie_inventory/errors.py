@@ -5,6 +5,8 @@
     │   └── ConfigurationError    2  a file, a variable or a setting is wrong
     ├── CredentialsError          1  the base credentials are absent, refused or expired
     ├── DiscoveryError            1  Organizations could not be read
+    ├── InterruptedRunError     130  a signal came before the first target was known
+    ├── DeadlineError             3  so did the run's time limit
     └── DatabaseError             1  the database cannot be used
         ├── SchemaOutdatedError   1  it wants `macie-inventory db upgrade`
         └── LeaseHeldError        1  another run holds it
@@ -20,7 +22,9 @@ __all__ = [
     "ConfigurationError",
     "CredentialsError",
     "DatabaseError",
+    "DeadlineError",
     "DiscoveryError",
+    "InterruptedRunError",
     "LeaseHeldError",
     "MacieInventoryError",
     "SchemaOutdatedError",
@@ -50,6 +54,18 @@ class CredentialsError(MacieInventoryError):
 
 class DiscoveryError(MacieInventoryError):
     """AWS Organizations could not be read."""
+
+
+class InterruptedRunError(MacieInventoryError):
+    """The run was interrupted before its first target was known; nothing was written."""
+
+    exit_code: ClassVar[int] = 130
+
+
+class DeadlineError(MacieInventoryError):
+    """The run's time limit came before its first target was known; nothing was written."""
+
+    exit_code: ClassVar[int] = 3
 
 
 class DatabaseError(MacieInventoryError):

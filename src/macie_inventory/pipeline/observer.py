@@ -1,0 +1,32 @@
+"""Whoever wants to see a run progress is told here; by default nobody is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from macie_inventory.model import Harvest, JobCounts, Plan
+
+__all__ = ["Observer"]
+
+
+class Observer:
+    """Sees a run progress; every method may be overridden, and none may raise or take long."""
+
+    def discovering(self) -> None:
+        """Accounts are being looked for."""
+
+    def planned(self, run_id: str, plan: Plan) -> None:
+        """The run begins with these targets."""
+
+    def warned(self, message: str) -> None:
+        """Something the user should know, that does not stop the run."""
+
+    def harvested(self, harvest: Harvest) -> None:
+        """A target has its outcome; it is not stored yet."""
+
+    def stored(self, targets: int, counts: JobCounts) -> None:
+        """So many targets were stored, which did this to the jobs."""
+
+    def stopping(self, reason: str) -> None:
+        """The run ends early; what is finished is being stored."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from macie_inventory.model import Harvest, JobCounts, Plan
+    from collections.abc import Sequence
+
+    from macie_inventory.model import Account, Harvest, JobCounts, Target
 
 __all__ = ["Observer"]
 
@@ -16,8 +18,8 @@ class Observer:
     def discovering(self) -> None:
         """Accounts are being looked for."""
 
-    def planned(self, run_id: str, plan: Plan) -> None:
-        """The run begins with these targets."""
+    def planned(self, run_id: str, accounts: Sequence[Account], targets: Sequence[Target]) -> None:
+        """The run begins, or goes on, with these targets."""
 
     def warned(self, message: str) -> None:
         """Something the user should know, that does not stop the run."""

@@ -47,16 +47,15 @@ class Workers:
         self._tallies: dict[Target, Tally] = {}
         self._tasks: TaskGroup | None = None
 
-    async def run(self) -> None:
+    async def run(self) -> MacieInventoryError | None:
         """Visit every target of the schedule; cancelling loses those that are not delivered.
 
-        Raises what ends the whole run, such as CredentialsError.
+        Gives what ended it early, such as a CredentialsError.
         """
         async with anyio.create_task_group() as self._tasks:
             for _ in range(self._width):
                 self._start_worker()
-        if self._error is not None:
-            raise self._error
+        return self._error
 
     def _start_worker(self) -> None:
         assert self._tasks is not None  # noqa: S101 - run() opened it

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 if TYPE_CHECKING:
     from macie_inventory.simulator.credentials import Credentials, Vault
@@ -146,7 +146,7 @@ def sign(request: Signed, authorization: Authorization, date: str, credentials: 
         (
             request.method,
             quote(request.path, safe="/~"),
-            "&".join(sorted(_pair(pair) for pair in request.query.split("&"))) if request.query else "",
+            _canonical_query(request.query) if request.query else "",
             headers,
             authorization.signed_headers,
             body_hash,
@@ -165,5 +165,8 @@ def _values(headers: Headers, name: str) -> list[str]:
         return []
 
 
-def _pair(pair: str) -> str:
-    return pair if "=" in pair else f"{pair}="
+def _canonical_query(query: str) -> str:
+    """Return the parameters encoded in the one way that is signed, sorted."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in pairs)
+    return "&".join(f"{name}={value}" for name, value in encoded)

@@ -1,11 +1,11 @@
--- How much of each account is covered, and since when at the least?
+-- How much of each account is covered, when was it last, and what is the oldest news (null: a target never covered)?
 SELECT
     a.account_id, a.name AS account_name, a.state AS account_state,
     count(t.account_id) AS targets,
     coalesce(sum(CASE WHEN t.outcome IN ('collected', 'macie_disabled', 'region_disabled') THEN 1 ELSE 0 END), 0)
         AS covered,
     max(t.last_covered_at) AS last_covered_at,
-    CASE WHEN count(t.last_covered_at) = count(t.account_id) THEN min(t.last_covered_at) END AS fully_covered_since
+    CASE WHEN count(t.last_covered_at) = count(t.account_id) THEN min(t.last_covered_at) END AS oldest_covered_at
 FROM (
     SELECT account_id, name, state FROM accounts
     UNION ALL

@@ -1,0 +1,83 @@
+"""Run the pipeline under signals and a progress display, then report: what `collect` and `demo` share."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import rich_click as click
+
+from macie_inventory.cli.display import open_display
+from macie_inventory.cli.logs import configure_logs
+from macie_inventory.model import RunStatus
+from macie_inventory.pipeline.collect import Stop, collect, resume_run
+from macie_inventory.report import EXIT_CODES, run_as_json, summary_as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from macie_inventory.pipeline.observer import Observer
+    from macie_inventory.settings import Settings
+    from macie_inventory.store import Gap, RunSummary
+
+__all__ = ["run_and_report"]
+
+INTERRUPTED = 130
+
+
+def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
+    """Collect as the settings say, print the summary on stdout and give the exit code."""
+    logger = configure_logs(settings)
+    # What is alive by now stays; the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    with open_display(settings, logger) as observer:
+        summary, gaps = anyio.run(_run, settings, observer, resume, backend="asyncio")
+    if settings.format == "json":
+        click.echo(json.dumps(run_as_json(summary, gaps), indent=2))
+    else:
+        click.echo("\n".join(summary_as_text(summary, gaps)))
+    if summary.status is RunStatus.FAILED:
+        click.echo(f"macie-inventory: error: {summary.error}", err=True)
+    return EXIT_CODES[summary.status]
+
+
+async def _run(settings: Settings, observer: Observer, resume: str | None) -> tuple[RunSummary, Sequence[Gap]]:
+    stop = Stop()
+    limits = settings.limits()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_heed_signals, stop, observer)
+        if resume is None:
+            result = await collect(
+                settings.scope(), database=settings.database, limits=limits, observer=observer, stop=stop
+            )
+        else:
+            result = await resume_run(
+                resume,
+                database=settings.database,
+                external_id=settings.external_id,
+                limits=limits,
+                observer=observer,
+                stop=stop,
+            )
+        tasks.cancel_scope.cancel()
+    return result
+
+
+async def _heed_signals(stop: Stop, observer: Observer) -> None:
+    """End the run in good order on the first signal, and at once on the second."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            if stop.requested:
+                sys.stderr.write("macie-inventory: stopped at once\n")
+                sys.stderr.flush()
+                os._exit(INTERRUPTED)
+            name = signal.Signals(number).name
+            observer.stopping(f"{name}: storing what is finished; once more stops at once")
+            stop.request(RunStatus.INTERRUPTED, f"interrupted by {name}")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import SecretStr
-
 from macie_inventory.backoff import RetryPolicy
 from macie_inventory.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import SecretStr
 
 __all__ = ["SCOPE_LISTS", "Discovery", "Limits", "RoleSettings", "Scope"]
 
@@ -82,7 +82,7 @@ class Scope:
             session_duration=stored["session_duration"],
             assume_own_account=stored["assume_own_account"],
         )
-        lists = {name: tuple(stored.get(name, ())) for name in SCOPE_LISTS}
+        lists: dict[str, Any] = {name: tuple(stored.get(name, ())) for name in SCOPE_LISTS}
         file = stored.get("accounts_file")
         return cls(
             discovery=stored["discovery"],
@@ -118,7 +118,9 @@ class Scope:
     def _refuse(self, discovery: str, *names: str) -> None:
         for name in names:
             if getattr(self, name):
-                raise UsageError(f"--{name.replace('_', '-')} does not go with --discovery {discovery}; drop one of them")
+                raise UsageError(
+                    f"--{name.replace('_', '-')} does not go with --discovery {discovery}; drop one of them"
+                )
 
 
 SCOPE_LISTS = (

@@ -171,25 +171,25 @@ class Verdict:
     outcome: Outcome
 
 
+_UNANSWERED = {
+    (Kind.CONNECT, Phase.LIST): Verdict(Action.PARK, Outcome.REGION_UNREACHABLE),
+    (Kind.CONNECT, Phase.ASSUME): Verdict(Action.RETRY, Outcome.FAILED),
+    (Kind.NOT_A_LISTING, Phase.LIST): Verdict(Action.RETRY, Outcome.LISTING_INCOMPLETE),
+    (Kind.NOT_A_LISTING, Phase.ASSUME): Verdict(Action.RETRY, Outcome.FAILED),
+    (Kind.BROKEN, Phase.LIST): Verdict(Action.RETRY, Outcome.FAILED),
+    (Kind.BROKEN, Phase.ASSUME): Verdict(Action.RETRY, Outcome.FAILED),
+    (Kind.LOCAL, Phase.LIST): Verdict(Action.STOP, Outcome.FAILED),
+    (Kind.LOCAL, Phase.ASSUME): Verdict(Action.STOP, Outcome.FAILED),
+}
+"""What it means when the service did not say what is wrong."""
+
+
 def judge(failure: Failure, *, page: int = 1) -> Verdict:
     """Say what a failure means on this page (1-based) of a listing, or of an AssumeRole."""
-    if failure.kind is Kind.CONNECT:
-        if failure.phase is Phase.LIST:
-            return Verdict(Action.PARK, Outcome.REGION_UNREACHABLE)
-        return Verdict(Action.RETRY, Outcome.FAILED)
-    if failure.kind is Kind.NOT_A_LISTING:
-        outcome = Outcome.LISTING_INCOMPLETE if failure.phase is Phase.LIST else Outcome.FAILED
-        return Verdict(Action.RETRY, outcome)
-    if failure.kind is Kind.BROKEN:
-        return Verdict(Action.RETRY, Outcome.FAILED)
-    if failure.kind is Kind.LOCAL:
-        return Verdict(Action.STOP, Outcome.FAILED)
+    if failure.kind is not Kind.RESPONSE:
+        return _UNANSWERED[failure.kind, failure.phase]
     if failure.throttled:
         return Verdict(Action.RETRY, Outcome.THROTTLED)
-    return _judge_response(failure, page)
-
-
-def _judge_response(failure: Failure, page: int) -> Verdict:
     code, status = failure.code or "", failure.status or 0
     if code in EXPIRY_CODES:
         return Verdict(Action.RENEW, Outcome.CREDENTIALS_EXPIRED)
@@ -199,7 +199,11 @@ def _judge_response(failure: Failure, page: int) -> Verdict:
         # STS has one AccessDenied for a missing role, a missing trust, a denial by SCP and a suspended account.
         denied = code in DENIED_CODES or (status == 403 and code not in SIGNATURE_CODES)  # noqa: PLR2004
         return Verdict(Action.STOP, Outcome.ROLE_DENIED if denied else Outcome.FAILED)
-    if any(text in failure.message.lower() for text in MACIE_OFF_TEXTS) and status in (0, 400, 401, 403):
+    return _judge_listing(code, status, failure.message, page)
+
+
+def _judge_listing(code: str, status: int, message: str, page: int) -> Verdict:
+    if any(text in message.lower() for text in MACIE_OFF_TEXTS) and status in (0, 400, 401, 403):
         return Verdict(Action.STOP, Outcome.MACIE_DISABLED)
     if code in REGION_OFF_CODES:
         return Verdict(Action.STOP, Outcome.REGION_DISABLED)

@@ -56,9 +56,9 @@ def choose_regions(
     wanted = dict.fromkeys(scope.region or with_macie)
     reasons = {region: "region has no Macie" for region in known if region not in with_macie}
     if scope.region:
-        reasons |= {region: "filtered by --region" for region in with_macie}
+        reasons |= dict.fromkeys(with_macie, "filtered by --region")
     reasons = {region: reason for region, reason in reasons.items() if region not in wanted}
-    reasons |= {region: "filtered by --exclude-region" for region in scope.exclude_region}
+    reasons |= dict.fromkeys(scope.exclude_region, "filtered by --exclude-region")
     return Regions(
         visited=tuple(region for region in wanted if region not in scope.exclude_region),
         exclusions=tuple(Exclusion(region=region, reason=reason) for region, reason in sorted(reasons.items())),

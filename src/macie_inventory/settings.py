@@ -35,6 +35,7 @@ _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
 _TAG = re.compile(r"[^=]+=.*", re.DOTALL)
 
+
 def _words(value: object) -> object:
     """Split "a,b" and let ["a,b", "c"] be three; a filter keeps its commas because it has its own type."""
     if isinstance(value, str):
@@ -69,13 +70,8 @@ def _external_id(value: object) -> object:
 _NOT_AN_ACCOUNT = "is no account id: 12 digits are needed"
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Lines = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines)]
-AccountIds = Annotated[
-    tuple[str, ...], NoDecode, _matching(_ACCOUNT_ID, _NOT_AN_ACCOUNT), BeforeValidator(_words)
-]
-Tags = Annotated[
-    tuple[str, ...], NoDecode, _matching(_TAG, "is no tag: write KEY=VALUE"), BeforeValidator(_lines)
-]
-
+AccountIds = Annotated[tuple[str, ...], NoDecode, _matching(_ACCOUNT_ID, _NOT_AN_ACCOUNT), BeforeValidator(_words)]
+Tags = Annotated[tuple[str, ...], NoDecode, _matching(_TAG, "is no tag: write KEY=VALUE"), BeforeValidator(_lines)]
 
 
 class Settings(BaseSettings):
@@ -218,8 +214,14 @@ def _read(path: Path) -> dict[str, Any]:
 def _check_environment() -> None:
     for name in os.environ:
         key = name.upper().removeprefix(ENV_PREFIX)
-        if name.upper().startswith(ENV_PREFIX) and not key.startswith("TEST_") and key.lower() not in Settings.model_fields:
-            raise ConfigurationError(f"the environment variable {name} is no setting{_similar(key.lower(), ENV_PREFIX)}")
+        if (
+            name.upper().startswith(ENV_PREFIX)
+            and not key.startswith("TEST_")
+            and key.lower() not in Settings.model_fields
+        ):
+            raise ConfigurationError(
+                f"the environment variable {name} is no setting{_similar(key.lower(), ENV_PREFIX)}"
+            )
 
 
 def _similar(key: str, prefix: str = "") -> str:

@@ -6,6 +6,8 @@
     other HTTP client errors                     the connection broke or was silent for too long
     ResponseParserError                          an answer that is not what the protocol says
     credential errors                            nothing was sent
+
+Everything above the SDK decides by these values and never by an exception's class.
 """
 
 from __future__ import annotations

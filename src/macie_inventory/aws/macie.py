@@ -245,9 +245,7 @@ class Lister:
             return verdict
         return Verdict(Action.RENEW, Outcome.FAILED)
 
-    async def _renewed(
-        self, failure: Failure, verdict: Verdict, listing: _Listing, grant: Grant, slot: Slot
-    ) -> Grant:
+    async def _renewed(self, failure: Failure, verdict: Verdict, listing: _Listing, grant: Grant, slot: Slot) -> Grant:
         """Give fresh credentials, unless it was fresh ones that were refused."""
         listing.renewals += 1
         if listing.renewals > RENEWALS or (listing.renewals > 1 and not grant.worked):
@@ -270,7 +268,9 @@ class Lister:
         if listing.barren >= BARREN_PAGES:
             problem = f"{BARREN_PAGES} pages in a row brought no job that was not known, and the listing goes on"
         elif listing.pages >= self._most_pages or len(listing.jobs) > self._most_jobs:
-            problem = f"the listing goes on after {listing.pages} pages and {len(listing.jobs)} jobs (max_jobs_per_target)"
+            problem = (
+                f"the listing goes on after {listing.pages} pages and {len(listing.jobs)} jobs (max_jobs_per_target)"
+            )
         else:
             return
         raise _EndError(Outcome.LISTING_INCOMPLETE, _local("EndlessListing", problem))

@@ -98,9 +98,11 @@ class Organizations:
             line = (unit_id, *ancestors)
             async for item in self._items("ListAccountsForParent", ParentId=unit_id):
                 above[str(item["Id"])] = line
-            async for item in self._items("ListOrganizationalUnitsForParent", ParentId=unit_id):
-                if item["Id"] not in paths:
-                    waiting.append((str(item["Id"]), f"{path}/{item.get('Name') or item['Id']}", line))
+            waiting += [
+                (str(item["Id"]), f"{path}/{item.get('Name') or item['Id']}", line)
+                async for item in self._items("ListOrganizationalUnitsForParent", ParentId=unit_id)
+                if item["Id"] not in paths
+            ]
         return Tree(paths=paths, above=above)
 
     async def tags(self, account_id: str) -> dict[str, str]:
@@ -133,7 +135,12 @@ class Organizations:
                 response: dict[str, Any] = await getattr(self._client, method)(**parameters)
             if not isinstance(response.get(key), list):
                 raise CallError(
-                    Failure(phase=Phase.ASSUME, kind=Kind.NOT_A_LISTING, code="NotAListing", message=f"no {key} in the answer")
+                    Failure(
+                        phase=Phase.ASSUME,
+                        kind=Kind.NOT_A_LISTING,
+                        code="NotAListing",
+                        message=f"no {key} in the answer",
+                    )
                 )
             return response
 

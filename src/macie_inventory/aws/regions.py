@@ -38,11 +38,15 @@ class RegionCatalogue:
         close = get_close_matches(region, self.with_macie, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         if region in self.elsewhere:
-            raise UsageError(f"{option} {region}: it is not in partition {self.partition}, where the credentials are valid")
+            raise UsageError(
+                f"{option} {region}: it is not in partition {self.partition}, where the credentials are valid"
+            )
         if region in self.known:
             return f"region {region} has no Macie as far as the SDK knows; it is visited because it was named"
         if not _PLAUSIBLE.fullmatch(region):
-            raise UsageError(f"{option} {region!r} is no region{hint or '; see `macie-inventory plan` for those there are'}")
+            raise UsageError(
+                f"{option} {region!r} is no region{hint or '; see `macie-inventory plan` for those there are'}"
+            )
         return f"region {region} is not known to the SDK; it is visited because it was named{hint}"
 
 

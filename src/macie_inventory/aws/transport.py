@@ -14,8 +14,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-import aiobotocore.session
 import aioboto3
+import aiobotocore.session
 from aiobotocore.credentials import AioCredentialResolver
 from aiobotocore.httpsession import AIOHTTPSession
 

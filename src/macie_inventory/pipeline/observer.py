@@ -16,19 +16,19 @@ class Observer:
     """Sees a run progress; every method may be overridden, and none may raise or take long."""
 
     def discovering(self) -> None:
-        """Accounts are being looked for."""
+        """Hear that accounts are being looked for."""
 
     def planned(self, run_id: str, accounts: Sequence[Account], targets: Sequence[Target]) -> None:
-        """The run begins, or goes on, with these targets."""
+        """Hear that the run begins, or goes on, with these targets."""
 
     def warned(self, message: str) -> None:
-        """Something the user should know, that does not stop the run."""
+        """Hear something the user should know, that does not stop the run."""
 
     def harvested(self, harvest: Harvest) -> None:
-        """A target has its outcome; it is not stored yet."""
+        """Hear that a target has its outcome; it is not stored yet."""
 
     def stored(self, targets: int, counts: JobCounts) -> None:
-        """So many targets were stored, which did this to the jobs."""
+        """Hear that so many targets were stored, which did this to the jobs."""
 
     def stopping(self, reason: str) -> None:
-        """The run ends early; what is finished is being stored."""
+        """Hear that the run ends early; what is finished is being stored."""

@@ -80,7 +80,9 @@ def placed(accounts: Sequence[Account], tree: Tree) -> list[Account]:
 def _listed_accounts(aws: Aws, scope: Scope) -> list[Account]:
     if scope.effective_discovery == "caller":
         return [Account(account_id=aws.identity.account_id)]
-    listed = {account.account_id: account for account in read_accounts(scope.accounts_file)} if scope.accounts_file else {}
+    listed = (
+        {account.account_id: account for account in read_accounts(scope.accounts_file)} if scope.accounts_file else {}
+    )
     if scope.account and not listed:
         listed = {account_id: Account(account_id=account_id) for account_id in scope.account}
     return list(listed.values())

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from macie_inventory.simulator.api import ApiError, Call, Result, UnreachableError
-from macie_inventory.simulator.faults import EndlessJobs, Fault, FaultKind
+from macie_inventory.simulator.faults import LISTING_KINDS, EndlessJobs, Fault, FaultKind
 from macie_inventory.simulator.jobs import Job
 from macie_inventory.simulator.services.job_query import invalid, select
 from macie_inventory.simulator.tokens import FIRST, InvalidTokenError, Position, Tokens
@@ -74,7 +74,7 @@ class Macie2:
         end = position.offset + size
         page = jobs[position.offset : end]
         following = Position(page=position.page + 1, offset=end) if end < len(jobs) else None
-        if fault and fault.kind is not FaultKind.INSERT_JOB:
+        if fault and fault.kind in LISTING_KINDS - {FaultKind.INSERT_JOB}:
             page, following = _twisted(fault, page, position, Position(page=position.page + 1, offset=end))
         return _written(page, self._tokens.issue(listing, following) if following else None)
 

@@ -18,7 +18,7 @@ from macie_inventory.store.values import moment_text
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["Lease", "acquire", "holder_is_alive", "new_token", "release", "renew"]
+__all__ = ["Lease", "acquire", "new_token", "refuse_held", "release", "renew"]
 
 _NAME = "collect"
 
@@ -65,11 +65,7 @@ async def acquire(connection: AsyncConnection, token: str, run_id: str, owner: O
     held = await _held(connection, lock=True)
     if held is None or held.token == token:
         return
-    if not held.lapsed and not is_gone(held.owner):
-        raise LeaseHeldError(
-            f"run {held.run_id} is collecting into this database since {held.acquired_at} "
-            f"(process {held.owner.process_id} on {held.owner.host}): wait for it to end"
-        )
+    _refuse(held)
     await execute(
         connection,
         "UPDATE leases SET token = ?, run_id = ?, host = ?, process_id = ?, process_identity = ?, "  # noqa: S608 - our SQL
@@ -99,10 +95,19 @@ async def _held(connection: AsyncConnection, *, lock: bool) -> Lease | None:
     )
 
 
-async def holder_is_alive(connection: AsyncConnection, run_id: str) -> bool:
-    """Tell whether a run holds the lease and its owner may still live."""
+def _refuse(held: Lease) -> None:
+    if not held.lapsed and not is_gone(held.owner):
+        raise LeaseHeldError(
+            f"run {held.run_id} is collecting into this database since {held.acquired_at} "
+            f"(process {held.owner.process_id} on {held.owner.host}): wait for it to end"
+        )
+
+
+async def refuse_held(connection: AsyncConnection) -> None:
+    """Raise LeaseHeldError, saying who holds the lease and since when, while another owner lives."""
     held = await _held(connection, lock=False)
-    return held is not None and held.run_id == run_id and not held.lapsed and not is_gone(held.owner)
+    if held is not None:
+        _refuse(held)
 
 
 async def renew(connection: AsyncConnection, token: str, seconds: float) -> None:

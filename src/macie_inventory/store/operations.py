@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from macie_inventory.normalise import JOB_COLUMNS
 from macie_inventory.store.schema import metadata
@@ -43,7 +44,7 @@ def _insert(table: str, columns: Sequence[str], on_conflict: str, *, by_copy: bo
     source = f"rows_of_{table}" if by_copy else _rows(table, columns)
     return Operation(
         columns=tuple(columns),
-        sqlite=f"INSERT INTO {table} ({names}) VALUES ({marks}) {on_conflict}",
+        sqlite=f"INSERT INTO {table} ({names}) VALUES ({marks}) {on_conflict}",  # noqa: S608 - our names
         postgresql=f"INSERT INTO {table} ({names}) SELECT {names} FROM {source} {on_conflict}",  # noqa: S608 - our names
         staging=table if by_copy else None,
     )
@@ -51,9 +52,7 @@ def _insert(table: str, columns: Sequence[str], on_conflict: str, *, by_copy: bo
 
 def _rows(table: str, columns: Sequence[str]) -> str:
     """Give the PostgreSQL expression that reads one JSON parameter as rows, typed as the table's columns."""
-    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - used while this module loads, and never again
-
-    dialect = postgresql.dialect()
+    dialect = PGDialect()  # type: ignore[no-untyped-call]
     types = [metadata.tables[table].c[name].type.compile(dialect) for name in columns]
     typed = zip(columns, types, strict=True)
     values = ", ".join(f"(e->>{place})::{kind} AS {name}" for place, (name, kind) in enumerate(typed))
@@ -65,7 +64,7 @@ def _child(table: str) -> Operation:
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     return Operation(
         columns=columns,
-        sqlite=f"INSERT INTO {table} ({names}) VALUES ({marks})",
+        sqlite=f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - our names
         postgresql="",
         staging=table,
         direct=True,

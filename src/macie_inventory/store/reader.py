@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from macie_inventory.errors import UsageError
-from macie_inventory.model import JobCounts, Outcome, RunStatus
+from macie_inventory.model import COVERED, Outcome, RunStatus
 from macie_inventory.store.operations import execute
 from macie_inventory.store.totals import COVERED_SQL
 from macie_inventory.store.trouble import translated
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from macie_inventory.store.engine import DatabaseUrl
 
-__all__ = ["Gap", "Reader", "RunSummary", "StoredRun"]
+__all__ = ["Gap", "Reader", "RunSummary", "read_accounts"]
 
 _COLUMNS = (
     "run_id",
@@ -47,8 +47,11 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRun:
-    """A row of `runs`; moments are UTC text. Its totals are those of its end: all 0 while it runs."""
+class RunSummary:
+    """A row of `runs`, with its targets by outcome and the jobs it was the last to see by status.
+
+    Moments are UTC text. The totals are those of the run's end; while it runs, only those of its targets are known.
+    """
 
     run_id: str
     started_at: str
@@ -62,20 +65,17 @@ class StoredRun:
     targets_total: int
     targets_covered: int
     targets_failed: int
-    jobs: JobCounts
+    jobs_seen: int
+    jobs_appeared: int
+    jobs_changed: int
+    jobs_disappeared: int
+    jobs_reappeared: int
     api_calls: int
     retries: int
     throttles: int
     error: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSummary:
-    """A run with its targets by outcome and, of the targets it covered, the jobs now known by status."""
-
-    run: StoredRun
-    outcomes: Mapping[Outcome, int]
-    job_statuses: Mapping[str | None, int]
+    by_outcome: Mapping[str, int] = field(default_factory=dict)
+    jobs_by_status: Mapping[str | None, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class Reader:
             async with self._engine.connect() as connection:
                 return await execute(connection, sql, parameters)
 
-    async def run_row(self, run_id: str) -> StoredRun:
+    async def run_row(self, run_id: str) -> RunSummary:
         """Give one run, or the `last` that was started.
 
         Raises UsageError when there is none.
@@ -110,37 +110,39 @@ class Reader:
         where, parameters = ("", ()) if run_id == "last" else ("WHERE run_id = ?", (run_id,))
         rows = await self._runs(where, parameters, 1)
         if not rows:
-            known = "no run yet: collect first" if run_id == "last" else f"no run {run_id}: see `macie-inventory runs list`"
-            raise UsageError(f"{self.url.name} holds {known}")
+            missing = "no run yet: collect first" if run_id == "last" else f"no run {run_id}: see `runs list`"
+            raise UsageError(f"{self.url.name} holds {missing}")
         return rows[0]
 
-    async def list_runs(self, limit: int = 20) -> list[StoredRun]:
+    async def list_runs(self, limit: int = 20) -> list[RunSummary]:
         """List the newest runs, newest first."""
         return await self._runs("", (), limit)
 
-    async def _runs(self, where: str, parameters: tuple[Any, ...], limit: int) -> list[StoredRun]:
-        sql = f"SELECT {', '.join(_COLUMNS)} FROM runs {where} ORDER BY started_at DESC, run_id DESC LIMIT ?"  # noqa: S608
-        return [_stored_run(row) for row in await self._read(sql, (*parameters, limit))]
+    async def _runs(self, where: str, parameters: tuple[Any, ...], limit: int) -> list[RunSummary]:
+        chosen = f"SELECT {', '.join(_COLUMNS)} FROM runs {where} ORDER BY started_at DESC, run_id DESC LIMIT ?"  # noqa: S608
+        rows = await self._read(chosen, (*parameters, limit))
+        marks = ", ".join("?" * len(rows)) or "NULL"
+        outcomes: dict[str, dict[str, int]] = {}
+        for run_id, outcome, count in await self._read(
+            "SELECT run_id, outcome, count(*) FROM targets "  # noqa: S608 - our names and marks
+            f"WHERE run_id IN ({marks}) GROUP BY run_id, outcome ORDER BY run_id, outcome",
+            tuple(row[0] for row in rows),
+        ):
+            outcomes.setdefault(run_id, {})[outcome] = count
+        return [_summary(row, outcomes.get(row[0], {})) for row in rows]
 
     async def summary(self, run_id: str) -> RunSummary:
-        """Sum one run up.
+        """Sum one run up, or the `last`.
 
         Raises UsageError when there is none.
         """
         run = await self.run_row(run_id)
-        outcomes = await self._read(
-            "SELECT outcome, count(*) FROM targets WHERE run_id = ? GROUP BY outcome", (run.run_id,)
-        )
         statuses = await self._read(
             "SELECT job_status, count(*) FROM jobs WHERE last_seen_run = ? AND missing_since IS NULL "
             "GROUP BY job_status ORDER BY 2 DESC, 1",
             (run.run_id,),
         )
-        return RunSummary(
-            run=run,
-            outcomes={Outcome(name): count for name, count in sorted(outcomes)},
-            job_statuses={name: count for name, count in statuses},
-        )
+        return replace(run, jobs_by_status=dict(map(tuple, statuses)))
 
     async def gaps(self, run_id: str) -> list[Gap]:
         """List the targets that a run did not cover, by account and region."""
@@ -163,21 +165,18 @@ class Reader:
         ]
 
 
-def _stored_run(row: Any) -> StoredRun:  # noqa: ANN401 - a row of the driver
+def _summary(row: Any, outcomes: Mapping[str, int]) -> RunSummary:  # noqa: ANN401 - a row of the driver
     values = dict(zip(_COLUMNS, row, strict=True))
-    jobs = JobCounts(
-        seen=values.pop("jobs_seen"),
-        appeared=values.pop("jobs_appeared"),
-        updated=values.pop("jobs_changed"),
-        disappeared=values.pop("jobs_disappeared"),
-        reappeared=values.pop("jobs_reappeared"),
-    )
     for name in ("started_at", "finished_at"):
         values[name] = moment_text(values[name])
     for name in ("scope", "filter_criteria"):
         values[name] = json_value(values[name])
     values["status"] = RunStatus(values["status"])
-    return StoredRun(jobs=jobs, **values)
+    if values["status"] is RunStatus.RUNNING:
+        values["targets_covered"] = sum(count for name, count in outcomes.items() if name in COVERED)
+        left = outcomes.get(Outcome.NOT_ATTEMPTED, 0)
+        values["targets_failed"] = sum(outcomes.values()) - values["targets_covered"] - left
+    return RunSummary(by_outcome=outcomes, **values)
 
 
 async def read_accounts(connection: AsyncConnection, run_id: str) -> list[Any]:

@@ -8,7 +8,7 @@ transaction, and a check per row would cost more than the row. What each table a
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 __all__ = ["JOB_KEY", "VERSION_TABLE", "metadata"]
@@ -134,12 +134,21 @@ Index(
     postgresql_where=text("job_status = 'USER_PAUSED' AND missing_since IS NULL"),
 )
 
+_BUCKET_KEY = (*JOB_KEY, "bucket_account_id", "bucket_name")
 job_buckets = Table(
     "job_buckets",
     metadata,
-    *_key(*JOB_KEY, "bucket_account_id", "bucket_name"),
+    *(Column(name, Text, nullable=False) for name in _BUCKET_KEY),
+    PrimaryKeyConstraint(*_BUCKET_KEY).ddl_if(dialect="sqlite"),
     sqlite_with_rowid=False,
 )
+# PostgreSQL refuses to index texts of over 2,700 bytes, and a name is kept whatever its length: the same key by digest.
+Index(
+    "pk_job_buckets",
+    *(job_buckets.c[name] for name in _BUCKET_KEY[:-1]),
+    func.md5(job_buckets.c.bucket_name),
+    unique=True,
+).ddl_if(dialect="postgresql")
 
 job_criteria = Table(
     "job_criteria",

@@ -73,5 +73,3 @@ async def close_abandoned_runs(connection: AsyncConnection, run_id: str, now: st
             (other, other),
         )
         await write_totals(connection, other, RunStatus.INTERRUPTED, last[0][0] or now, "the process ended in mid-run")
-
-

@@ -77,7 +77,7 @@ async def _store_altered(connection: AsyncConnection, partition: str, batch: Bat
         return
     keys = [(target.account_id, target.region, job.job_id) for target, _, job in batch.altered]
     wanted = msgspec.json.encode(keys).decode()
-    raws = {place: raw for place, raw in await execute(connection, _RAW[connection.dialect.name], (wanted,))}
+    raws = dict(map(tuple, await execute(connection, _RAW[connection.dialect.name], (wanted,))))
     for place, (target, at, job) in enumerate(batch.altered):
         for name, old, new in differences(target, partition, raws[place], job):
             batch.note(target, job.job_id, "updated", at, name, old, new)

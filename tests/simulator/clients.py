@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import boto3
@@ -16,6 +15,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from macie_inventory.simulator import Simulator
 
 _CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=5, connect_timeout=5)
@@ -29,7 +30,7 @@ class Clients:
         self._session = boto3.session.Session()
         self._made: list[Any] = []
 
-    def __enter__(self) -> Clients:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,12 +112,17 @@ def send(request: AWSRequest) -> Answer:
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
     try:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request(prepared.method, target, prepared.body, dict(prepared.headers))
+        connection.request(prepared.method, target, body_of(request), dict(prepared.headers))
         response = connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}
         return Answer(status=response.status, headers=headers, body=response.read())
     finally:
         connection.close()
+
+
+def body_of(request: AWSRequest) -> bytes:
+    """Return the body of a request that `signed` made."""
+    return bytes(request.data or b"")
 
 
 def list_jobs(sim: Simulator, region: str = "us-east-1", **params: object) -> Answer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.simulator.clients import Clients
 
 from macie_inventory.simulator import World, generate_world, running
-from tests.simulator.clients import Clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,20 @@ import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import botocore.loaders
 import botocore.model
+
+_PYTHON = {
+    "boolean": bool,
+    "integer": int,
+    "long": int,
+    "double": int | float,
+    "float": int | float,
+    "list": list,
+    "map": dict,
+}
 
 
 @lru_cache
@@ -28,20 +38,18 @@ def flaws(shape: Any, value: Any, where: str = "result") -> list[str]:  # noqa: 
     match shape.type_name:
         case "structure":
             return _structure_flaws(shape, value, where)
-        case "list":
-            if not isinstance(value, list):
-                return [f"{where} is no list: {value!r}"]
-            return [flaw for number, item in enumerate(value) for flaw in flaws(shape.member, item, f"{where}[{number}]")]
-        case "map":
+        case "list" if isinstance(value, list):
+            return [
+                flaw for number, item in enumerate(value) for flaw in flaws(shape.member, item, f"{where}[{number}]")
+            ]
+        case "map" if isinstance(value, dict):
             return [flaw for key, item in value.items() for flaw in flaws(shape.value, item, f"{where}.{key}")]
         case "timestamp":
             return _timestamp_flaws(shape, value, where)
         case "string":
             return _string_flaws(shape, value, where)
-        case "boolean":
-            return [] if isinstance(value, bool) else [f"{where} is no boolean: {value!r}"]
-        case _:
-            return [] if isinstance(value, int | float) and not isinstance(value, bool) else [f"{where} is no number"]
+    fits = isinstance(value, _PYTHON[shape.type_name]) and isinstance(value, bool) == (shape.type_name == "boolean")
+    return [] if fits else [f"{where} is no {shape.type_name}: {value!r}"]
 
 
 def _structure_flaws(shape: Any, value: Any, where: str) -> list[str]:  # noqa: ANN401 - see flaws
@@ -74,7 +82,7 @@ def _string_flaws(shape: Any, value: Any, where: str) -> list[str]:  # noqa: ANN
     return []
 
 
-def from_xml(shape: Any, element: ElementTree.Element) -> Any:  # noqa: ANN401 - see flaws
+def from_xml(shape: Any, element: ET.Element) -> Any:  # noqa: ANN401 - see flaws
     """Return the JSON-like value of an XML element; members that the shape does not know stay under their names."""
     if shape.type_name == "structure":
         members = {member.serialization.get("name", name): member for name, member in shape.members.items()}
@@ -87,9 +95,9 @@ def from_xml(shape: Any, element: ElementTree.Element) -> Any:  # noqa: ANN401 -
     return datetime.fromisoformat(text).timestamp() if shape.type_name == "timestamp" else text
 
 
-def parse_xml(text: bytes) -> tuple[ElementTree.Element, str]:
+def parse_xml(text: bytes) -> tuple[ET.Element, str]:
     """Return an XML document without namespaces, and the namespace of its root."""
-    root = ElementTree.fromstring(text)  # noqa: S314 - our own server's answer
+    root = ET.fromstring(text)  # noqa: S314 - our own server's answer
     namespace = root.tag[1:].partition("}")[0] if root.tag.startswith("{") else ""
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]

@@ -55,9 +55,7 @@ def condition(kind: ConditionKind, **where: object) -> FaultPlan:
             FaultPlan(
                 rules=(
                     Rule(
-                        fault=Fault(
-                            kind=FaultKind.ERROR, status=402, code="Quota", message="too much", retry_after=2
-                        )
+                        fault=Fault(kind=FaultKind.ERROR, status=402, code="Quota", message="too much", retry_after=2)
                     ),
                 )
             ),
@@ -69,9 +67,7 @@ def condition(kind: ConditionKind, **where: object) -> FaultPlan:
         ("region-off=me-south-1", condition(ConditionKind.REGION_OFF, regions=frozenset({"me-south-1"}))),
         (
             "denied=111122223333/us-east-1",
-            condition(
-                ConditionKind.DENIED, accounts=frozenset({"111122223333"}), regions=frozenset({"us-east-1"})
-            ),
+            condition(ConditionKind.DENIED, accounts=frozenset({"111122223333"}), regions=frozenset({"us-east-1"})),
         ),
         (
             "role-missing=111122223333+444455556666",

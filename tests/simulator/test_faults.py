@@ -5,10 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.simulator.clients import Clients, list_jobs, organizations, send, signed
 
 from macie_inventory.simulator import (
     Condition,
@@ -24,7 +25,6 @@ from macie_inventory.simulator import (
     running,
 )
 from macie_inventory.simulator.faults import EndlessJobs, Per
-from tests.simulator.clients import Clients, list_jobs, organizations, send, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from macie_inventory.simulator import Simulator
 
 
-def plan(kind: FaultKind, *, service: str = "macie2", pages: set[int] | None = None, **options: object) -> FaultPlan:
+def plan(kind: FaultKind, *, service: str = "macie2", pages: set[int] | None = None, **options: Any) -> FaultPlan:
     """Return a plan in which every call (of some pages) of a service meets a fault."""
-    fault = Fault(kind=kind, **options)  # type: ignore[arg-type]
+    fault = Fault(kind=kind, **options)
     return FaultPlan(rules=(Rule(fault=fault, service=service, pages=frozenset(pages) if pages else None),))
 
 
@@ -53,7 +53,7 @@ def plan(kind: FaultKind, *, service: str = "macie2", pages: set[int] | None = N
     ],
 )
 def test_answers_instead_of_a_listing(
-    world: World, kind: FaultKind, options: dict[str, object], status: int, code: str | None, content_type: str
+    world: World, kind: FaultKind, options: dict[str, Any], status: int, code: str | None, content_type: str
 ) -> None:
     """Errors and pages that are no listings have their status, code and content type."""
     with running(world, faults=plan(kind, **options)) as sim:
@@ -70,7 +70,9 @@ def test_answers_instead_of_a_listing(
             json.loads(answer.body)
 
 
-@pytest.mark.parametrize("kind", [FaultKind.THROTTLE, FaultKind.THROTTLE_BARE, FaultKind.INTERNAL, FaultKind.UNAVAILABLE])
+@pytest.mark.parametrize(
+    "kind", [FaultKind.THROTTLE, FaultKind.THROTTLE_BARE, FaultKind.INTERNAL, FaultKind.UNAVAILABLE]
+)
 def test_retry_after(world: World, kind: FaultKind) -> None:
     """Retry-After is sent when the fault has it, and only then."""
     with running(world, faults=plan(kind, retry_after=1.5)) as sim:
@@ -146,7 +148,7 @@ def _tokens(sim: Simulator, pages: int, size: int = 3) -> tuple[list[str | None]
     """Follow a listing for some pages; return the tokens and the ids on each page."""
     tokens: list[str | None] = []
     ids = []
-    token: dict[str, object] = {}
+    token: dict[str, Any] = {}
     for _ in range(pages):
         page = list_jobs(sim, maxResults=size, **token).json
         tokens.append(page.get("nextToken"))

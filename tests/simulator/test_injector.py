@@ -74,7 +74,10 @@ def test_the_order_of_calls_does_not_matter(seed: int) -> None:
     one = [call(region) for region in regions for _ in range(5)]
     other = [call(region) for _ in range(5) for region in regions]
     by_region = [
-        {region: [kind for kind, c in zip(decisions(plan, calls), calls, strict=True) if c.region == region] for region in regions}
+        {
+            region: [kind for kind, c in zip(decisions(plan, calls), calls, strict=True) if c.region == region]
+            for region in regions
+        }
         for calls in (one, other)
     ]
     assert by_region[0] == by_region[1]

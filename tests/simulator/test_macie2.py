@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.simulator.clients import Clients, list_jobs
 
 from macie_inventory.simulator import Denial, Job, Jobs, MacieOff, World, generate_world, running
 from macie_inventory.simulator.api import ApiError
 from macie_inventory.simulator.services.job_query import select
-from tests.simulator.clients import Clients, list_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -230,9 +230,18 @@ def test_anything_a_job_may_hold_survives(paged: Simulator) -> None:
 def test_jobs_are_immutable() -> None:
     """A job refuses changes, so that what is served can't differ from what the world says."""
     job = JOBS[0]
-    for change in (lambda: job.update(name="x"), lambda: job.__setitem__("name", "x"), job.clear, job.popitem):
+    before = dict(job)
+    changes: dict[str, tuple[object, ...]] = {
+        "update": ({"name": "x"},),
+        "__setitem__": ("name", "x"),
+        "__ior__": ({"name": "x"},),
+        "clear": (),
+        "pop": ("name",),
+    }
+    for verb, values in changes.items():
         with pytest.raises(TypeError, match="immutable"):
-            change()
+            getattr(job, verb)(*values)
+    assert job == before
     assert job.changed(name="x", jobType=None) == {**{k: v for k, v in job.items() if k != "jobType"}, "name": "x"}
 
 

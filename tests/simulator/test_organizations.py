@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from tests.simulator.clients import Clients, organizations
 
 from macie_inventory.simulator import AccountState, StateFields, World, generate_world, running
-from tests.simulator.clients import Clients, organizations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +174,9 @@ def moto() -> Iterator[str]:
 def kinds(value: object) -> object:
     """Return the names and types of an answer, without its values; lists by their first item."""
     if isinstance(value, dict):
-        return {name: kinds(item) for name, item in value.items() if name not in {"ResponseMetadata", "PackedPolicySize"}}
+        return {
+            name: kinds(item) for name, item in value.items() if name not in {"ResponseMetadata", "PackedPolicySize"}
+        }
     if isinstance(value, list):
         return [kinds(value[0])] if value else []
     return type(value).__name__

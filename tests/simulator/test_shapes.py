@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-
-from macie_inventory.simulator import MacieOff, Simulator, World
 from tests.simulator.clients import Answer, Clients, list_jobs, organizations, send, signed
 from tests.simulator.shapes import flaws, from_xml, model, output, parse_xml
+
+from macie_inventory.simulator import MacieOff, Simulator, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -12,6 +13,8 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
+from tests.simulator.clients import Answer, Clients, base_credentials, list_jobs, send, signed
+from tests.simulator.shapes import parse_xml
 
 from macie_inventory.simulator import World, running
 from macie_inventory.simulator.credentials import Credentials, Vault
@@ -22,8 +25,6 @@ from macie_inventory.simulator.signature import (
     authenticate,
     parse_authorization,
 )
-from tests.simulator.clients import Clients, base_credentials, list_jobs, send, signed
-from tests.simulator.shapes import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,9 @@ def check(request: Signed, now: float | None = None) -> Credentials:
 @settings(max_examples=60, deadline=None)
 @given(
     method=st.sampled_from(["GET", "POST"]),
-    path=st.lists(st.text("abcXYZ019-._~:@ %+", min_size=1, max_size=8).filter(lambda part: part.strip(".")), max_size=3),
+    path=st.lists(
+        st.text("abcXYZ019-._~:@ %+", min_size=1, max_size=8).filter(lambda part: part.strip(".")), max_size=3
+    ),
     query=st.dictionaries(TEXT.filter(bool), TEXT, max_size=3),
     body=st.binary(max_size=64),
     value=st.text(" abc,;=", max_size=12),
@@ -79,8 +82,6 @@ def test_what_botocore_signs_is_authentic(
     method: str, path: list[str], query: dict[str, str], body: bytes, value: str
 ) -> None:
     """The signature of every request that botocore signs is found to be right, whatever its parts."""
-    from urllib.parse import quote  # noqa: PLC0415 - only here
-
     encoded = "/" + "/".join(quote(part, safe="~") for part in path)
     request = sign(SESSION, method=method, path=encoded, query=query, body=body, headers={"X-Amz-Note": value})
     assert check(request) is SESSION
@@ -108,7 +109,8 @@ def test_a_changed_request_is_refused(tampered: dict[str, object]) -> None:
 def test_a_changed_signed_header_is_refused() -> None:
     """A signed header can't be changed after the signature was made."""
     request = sign(SESSION, headers={"X-Amz-Note": "a"})
-    headers = CIMultiDict(request.headers)  # type: ignore[call-overload]
+    assert isinstance(request.headers, CIMultiDict)
+    headers = request.headers.copy()
     headers["X-Amz-Note"] = "b"
     with pytest.raises(NotAuthenticError, match="wrong-signature"):
         check(Signed(method="POST", path="/", query="", headers=headers, body=b""))
@@ -151,52 +153,60 @@ def test_headers_without_a_signature(header: str) -> None:
     assert error.value.flaw is (Flaw.INCOMPLETE if header else Flaw.MISSING)
 
 
-STS = {"body": b"Action=GetCallerIdentity&Version=2011-06-15"}
-EC2 = {"body": b"Action=DescribeRegions&Version=2016-11-15"}
-MACIE: dict[str, object] = {"path": "/jobs/list", "body": b"{}"}
-ORGANIZATIONS: dict[str, object] = {
+STS: dict[str, Any] = {"body": b"Action=GetCallerIdentity&Version=2011-06-15"}
+EC2: dict[str, Any] = {"body": b"Action=DescribeRegions&Version=2016-11-15"}
+MACIE: dict[str, Any] = {"path": "/jobs/list", "body": b"{}"}
+ORGANIZATIONS: dict[str, Any] = {
     "headers": {"X-Amz-Target": "AWSOrganizationsV20161128.ListAccounts"},
     "body": b"{}",
 }
-REFUSALS = {
+REFUSALS: dict[str, tuple[dict[str, Any], list[tuple[int, str]]]] = {
     "macie2": (
         MACIE,
-        (403, "InvalidSignatureException"),
-        (403, "UnrecognizedClientException"),
-        (403, "ExpiredTokenException"),
-        (403, "MissingAuthenticationTokenException"),
+        [
+            (403, "InvalidSignatureException"),
+            (403, "UnrecognizedClientException"),
+            (403, "ExpiredTokenException"),
+            (403, "MissingAuthenticationTokenException"),
+        ],
     ),
     "organizations": (
         ORGANIZATIONS,
-        (400, "InvalidSignatureException"),
-        (400, "UnrecognizedClientException"),
-        (400, "ExpiredTokenException"),
-        (400, "MissingAuthenticationTokenException"),
+        [
+            (400, "InvalidSignatureException"),
+            (400, "UnrecognizedClientException"),
+            (400, "ExpiredTokenException"),
+            (400, "MissingAuthenticationTokenException"),
+        ],
     ),
     "sts": (
         STS,
-        (403, "SignatureDoesNotMatch"),
-        (403, "InvalidClientTokenId"),
-        (403, "ExpiredToken"),
-        (403, "MissingAuthenticationToken"),
+        [
+            (403, "SignatureDoesNotMatch"),
+            (403, "InvalidClientTokenId"),
+            (403, "ExpiredToken"),
+            (403, "MissingAuthenticationToken"),
+        ],
     ),
     "ec2": (
         EC2,
-        (403, "SignatureDoesNotMatch"),
-        (401, "AuthFailure"),
-        (400, "RequestExpired"),
-        (400, "MissingAuthenticationToken"),
+        [
+            (403, "SignatureDoesNotMatch"),
+            (401, "AuthFailure"),
+            (400, "RequestExpired"),
+            (400, "MissingAuthenticationToken"),
+        ],
     ),
 }
 
 
-def code_of(answer: object) -> tuple[int, str]:
+def code_of(answer: Answer) -> tuple[int, str]:
     """Return status and code of an error in any protocol."""
-    status, headers, body = answer.status, answer.headers, answer.body  # type: ignore[attr-defined]
+    status, headers, body = answer.status, answer.headers, answer.body
     if "x-amzn-errortype" in headers:
         return status, headers["x-amzn-errortype"]
     if body.startswith(b"{"):
-        return status, answer.json["__type"]  # type: ignore[attr-defined]
+        return status, answer.json["__type"]
     root, _ = parse_xml(body)
     code = next(root.iter("Code"))
     return status, code.text or ""
@@ -205,15 +215,14 @@ def code_of(answer: object) -> tuple[int, str]:
 @pytest.mark.parametrize("service", REFUSALS)
 def test_each_service_refuses_in_its_own_words(sim: Simulator, clients: Clients, member: str, service: str) -> None:
     """Wrong signature, unknown key, expired session and missing signature are answered as the service answers them."""
-    request, wrong, unknown, expired, missing = REFUSALS[service]
+    request, (wrong, unknown, expired, missing) = REFUSALS[service]
     keys = base_credentials(sim)
-    options = dict(request)
-    assert code_of(send(signed(sim, service, keys={**keys, "SecretAccessKey": "no"}, **options))) == wrong  # type: ignore[arg-type]
-    assert code_of(send(signed(sim, service, keys={**keys, "AccessKeyId": "AKIANONE"}, **options))) == unknown  # type: ignore[arg-type]
+    assert code_of(send(signed(sim, service, keys={**keys, "SecretAccessKey": "no"}, **request))) == wrong
+    assert code_of(send(signed(sim, service, keys={**keys, "AccessKeyId": "AKIANONE"}, **request))) == unknown
     session = clients.assume(member)
     sim.expire_sessions()
-    assert code_of(send(signed(sim, service, keys=session, **options))) == expired  # type: ignore[arg-type]
-    unsigned = signed(sim, service, **options)  # type: ignore[arg-type]
+    assert code_of(send(signed(sim, service, keys=session, **request))) == expired
+    unsigned = signed(sim, service, **request)
     del unsigned.headers["Authorization"]
     assert code_of(send(unsigned)) == missing
 

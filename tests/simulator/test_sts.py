@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.simulator.clients import Clients, send, signed
 
 from macie_inventory.simulator import AccountState, Fault, FaultKind, FaultPlan, Rule, World, running
-from tests.simulator.clients import Clients, send, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

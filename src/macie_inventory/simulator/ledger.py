@@ -48,6 +48,7 @@ class Ledger:
     def __init__(self, *, record_signers: bool = False) -> None:
         self.record_signers = record_signers
         self._under_way: Counter[tuple[str, str]] = Counter()
+        self._calls = 0
         self.reset()
 
     def reset(self) -> None:
@@ -62,7 +63,7 @@ class Ledger:
 
     @contextmanager
     def call(self, key: CallKey) -> Iterator[None]:
-        """Count a call and, for Macie, how many of its target are under way at once."""
+        """Count a call and, for Macie, how many are under way at once: of its target (`peak_by_target`), of all (`peak`)."""
         self.received[key] += 1
         target = (key.account_id, key.region)
         counts = key.service == "macie2"
@@ -71,11 +72,13 @@ class Ledger:
             here = self._under_way[target]
             if here > self.peak_by_target.get(target, 0):
                 self.peak_by_target[target] = here
-            self.peak = max(self.peak, len(self._under_way))
+            self._calls += 1
+            self.peak = max(self.peak, self._calls)
         try:
             yield
         finally:
             if counts:
+                self._calls -= 1
                 self._under_way[target] -= 1
                 if not self._under_way[target]:
                     del self._under_way[target]
@@ -115,6 +118,11 @@ class Ledger:
         if ending is None:
             return sum(number for key, number in list(self.received.items()) if fits(key))
         return sum(number for (key, end), number in list(self.endings.items()) if end is ending and fits(key))
+
+    @property
+    def under_way(self) -> int:
+        """The number of Macie calls that are being answered at this moment."""
+        return self._calls
 
     @property
     def throttled(self) -> int:

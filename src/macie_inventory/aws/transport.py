@@ -41,7 +41,7 @@ class Transport:
     def __init__(self, stack: AsyncExitStack) -> None:
         pools: dict[str | None, aiohttp.ClientSession] = {}
 
-        class SharedSession(AIOHTTPSession):
+        class SharedSession(AIOHTTPSession):  # type: ignore[misc]  # the SDK ships no types
             """The SDK's HTTP session, except that its pool belongs to the transport."""
 
             async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import rich_click as click
@@ -36,7 +38,7 @@ def demo(ctx: click.Context, **given: Any) -> None:
     given["database"] = given.get("database") or ctx.find_root().params.get("database") or "sqlite:///macie-inventory-demo.db"
     settings = settings_of(ctx, given)
     from macie_inventory.cli.running import run_and_report  # noqa: PLC0415 - the AWS SDK takes a second
-    from macie_inventory.cli.tables import print_query  # noqa: PLC0415 - with its users
+    from macie_inventory.cli.tables import print_table  # noqa: PLC0415 - with its users
     from macie_inventory.simulator import demo_world, running  # noqa: PLC0415 - only here
 
     world, faults = demo_world()
@@ -47,8 +49,15 @@ def demo(ctx: click.Context, **given: Any) -> None:
         run_and_report(settings.model_copy(update={"region": tuple(world.regions), "format": "text"}))
     for question, sql in QUERIES.items():
         click.echo(f"\n{question}\n  {sql}")
-        print_query(settings.database, sql)
+        print_table(*_rows_of(settings.database, sql))
     click.echo(f"\nThe inventory stands in {settings.database}.")
+
+
+def _rows_of(database: str, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
+    path = database.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection:
+        cursor = connection.execute(sql)
+        return [column[0] for column in cursor.description], cursor.fetchall()
 
 
 def _forget_aws_environment() -> None:

@@ -96,14 +96,13 @@ class Dispatch:
         signer: Credentials | None = None
         refusal: ApiError
         try:
-            with contextlib.suppress(ApiError):
-                operation = protocol.parse(http)[0]
             authorization = parse_authorization(request.headers.get("Authorization"))
             protocol, region = PROTOCOLS.get(authorization.service, protocol), authorization.region
             operation, params = protocol.parse(http)
             signer = self._signer(http, request, authorization, protocol)
             call = _call(protocol, operation, params, signer, region)
         except NotAuthenticError as error:
+            operation = operation or _named(protocol, http)
             refusal = protocol.not_authentic(error.flaw, error.detail)
         except ApiError as error:
             refusal = error
@@ -205,6 +204,14 @@ def _call(
         region=region,
         page=page_of(params.get("nextToken", params.get("NextToken"))),
     )
+
+
+def _named(protocol: WireProtocol, http: Request) -> str:
+    """Return the operation that a request names, "" when it names none."""
+    try:
+        return protocol.parse(http)[0]
+    except ApiError:
+        return ""
 
 
 def _key(service: str, operation: str, account_id: str, region: str) -> CallKey:

@@ -10,9 +10,10 @@ from macie_inventory.model import Outcome, RunStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from macie_inventory.model import Account, Gap, Plan, RunSummary
+    from macie_inventory.model import Account, Plan
+    from macie_inventory.store import Gap, RunSummary
 
-__all__ = ["EXIT_CODES", "gap_hint", "plan_as_json", "plan_as_text", "run_as_json", "summary_as_text"]
+__all__ = ["EXIT_CODES", "gap_hint", "plan_as_json", "plan_as_text", "run_as_json", "runs_as_text", "summary_as_text"]
 
 EXIT_CODES = {
     RunStatus.COMPLETE: 0,
@@ -125,3 +126,12 @@ def summary_as_text(summary: RunSummary, gaps: Sequence[Gap], *, most_gaps: int 
             yield f"             {gap.account_id} {gap.region:<15} {gap.account_name or ''}".rstrip()
         if len(shown) > most_gaps:
             yield f"             and {len(shown) - most_gaps} more: `macie-inventory runs show {summary.run_id} --format json`"
+
+
+def runs_as_text(summaries: Iterable[RunSummary]) -> Iterator[str]:
+    """Yield the lines that `runs list` prints, one per run."""
+    for summary in summaries:
+        yield (
+            f"{summary.run_id}  {summary.started_at[:19]}Z  {summary.status.value:<11} "
+            f"{summary.targets_covered}/{summary.targets_total} covered  {summary.jobs_seen} jobs"
+        )

@@ -87,14 +87,14 @@ def simulate(port: int, accounts: int, regions: int, jobs: int | None, seed: int
     import time  # noqa: PLC0415 - with its users
     from datetime import UTC, datetime  # noqa: PLC0415 - with its users
 
-    from macie_inventory.simulator import generate_world, parse_faults, running  # noqa: PLC0415 - only here
+    from macie_inventory.simulator import parse_faults, running, world_with_macie_in  # noqa: PLC0415 - only here
 
     try:
         plan = parse_faults(faults)
     except ValueError as error:
         raise UsageError(f"--faults {faults!r}: {error}") from error
-    world = generate_world(
-        accounts=accounts, regions=regions, jobs=(0, 9) if jobs is None else jobs, seed=seed, now=datetime.now(UTC)
+    world = world_with_macie_in(
+        regions, accounts=accounts, jobs=(0, 9) if jobs is None else jobs, seed=seed, now=datetime.now(UTC)
     )
     try:
         with running(world, faults=plan, port=port) as simulator:

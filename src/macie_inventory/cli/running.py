@@ -14,8 +14,10 @@ import rich_click as click
 
 from macie_inventory.cli.display import open_display
 from macie_inventory.cli.logs import configure_logs
+from macie_inventory.errors import MacieInventoryError
 from macie_inventory.model import RunStatus
-from macie_inventory.pipeline.collect import Stop, collect, resume_run
+from macie_inventory.pipeline.collect import collect, resume_run
+from macie_inventory.pipeline.stop import Stop
 from macie_inventory.report import EXIT_CODES, run_as_json, summary_as_text
 
 if TYPE_CHECKING:
@@ -49,25 +51,32 @@ def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
 
 
 async def _run(settings: Settings, observer: Observer, resume: str | None) -> tuple[RunSummary, Sequence[Gap]]:
-    stop = Stop()
-    limits = settings.limits()
+    stop, failure = Stop(), None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_heed_signals, stop, observer)
-        if resume is None:
-            result = await collect(
-                settings.scope(), database=settings.database, limits=limits, observer=observer, stop=stop
-            )
-        else:
-            result = await resume_run(
-                resume,
-                database=settings.database,
-                external_id=settings.external_id,
-                limits=limits,
-                observer=observer,
-                stop=stop,
-            )
-        tasks.cancel_scope.cancel()
-    return result
+        try:
+            return await _collect(settings, observer, stop, resume)
+        except MacieInventoryError as error:
+            failure = error  # raised outside of the group, which would wrap it
+        finally:
+            tasks.cancel_scope.cancel()
+    raise failure
+
+
+async def _collect(
+    settings: Settings, observer: Observer, stop: Stop, resume: str | None
+) -> tuple[RunSummary, Sequence[Gap]]:
+    limits = settings.limits()
+    if resume is None:
+        return await collect(settings.scope(), database=settings.database, limits=limits, observer=observer, stop=stop)
+    return await resume_run(
+        resume,
+        database=settings.database,
+        external_id=settings.external_id,
+        limits=limits,
+        observer=observer,
+        stop=stop,
+    )
 
 
 async def _heed_signals(stop: Stop, observer: Observer) -> None:

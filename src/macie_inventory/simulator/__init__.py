@@ -11,7 +11,7 @@ from macie_inventory.simulator.conditions import Condition, ConditionKind
 from macie_inventory.simulator.demo import demo_world
 from macie_inventory.simulator.fault_syntax import parse_faults
 from macie_inventory.simulator.faults import Fault, FaultKind, FaultPlan, RateLimit, Rule
-from macie_inventory.simulator.generate import generate_world
+from macie_inventory.simulator.generate import generate_world, world_with_macie_in
 from macie_inventory.simulator.jobs import Job, Jobs
 from macie_inventory.simulator.ledger import Ending, Ledger
 from macie_inventory.simulator.server import Simulator, running, serve
@@ -52,4 +52,5 @@ __all__ = [
     "parse_faults",
     "running",
     "serve",
+    "world_with_macie_in",
 ]

@@ -72,6 +72,17 @@ def generate_world(
     )
 
 
+def world_with_macie_in(
+    regions: int, *, accounts: int, jobs: int | tuple[int, int], seed: int, now: datetime = NOW
+) -> World:
+    """Return a generated world of all regions in which Macie is enabled in the first `regions` of them only."""
+    world = generate_world(accounts=accounts, regions=MACIE_REGIONS, jobs=jobs, seed=seed, now=now)
+    for region in MACIE_REGIONS[regions:]:
+        for account_id in world.accounts:
+            world.mutate.macie_off(account_id, region)
+    return world
+
+
 def _token(random: Random, length: int) -> str:
     return "".join(random.choices(_BASE36, k=length))
 

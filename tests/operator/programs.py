@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,3 +45,12 @@ def cfn_findings(files: Sequence[Path]) -> list[str]:
     findings = json.loads(result.stdout or "[]")
     assert result.returncode == 0 or findings, result.stderr
     return [f"{Path(finding['Filename']).name}: {finding['Rule']['Id']} {finding['Message']}" for finding in findings]
+
+
+def macie_inventory(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the program as a process of its own, in an environment that holds nothing of AWS but what is given."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MACIE_", "OTEL_"))}
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return run(sys.executable, "-m", "macie_inventory", *arguments, env=inherited | nowhere | dict(env or {}), cwd=cwd)

@@ -120,14 +120,15 @@ def test_delay_and_hang(world: World) -> None:
     hang = Rule(fault=Fault(kind=FaultKind.HANG, seconds=0.1), attempts=frozenset({2}))
     with running(world, faults=FaultPlan(rules=(delay, hang))) as sim:
         start = time.monotonic()
-        assert list_jobs(sim).json["items"]
+        delayed = list_jobs(sim)
         assert time.monotonic() - start >= 0.1
         assert sim.calls.count(ending=Ending.DELAYED) == 1
         start = time.monotonic()
         with pytest.raises(ConnectionError):
             list_jobs(sim)
         assert time.monotonic() - start >= 0.1
-        assert list_jobs(sim).json["items"]
+        assert list_jobs(sim).json == delayed.json
+        assert delayed.json == {"items": list(world.jobs_of(world.caller_account_id, "us-east-1"))}
 
 
 def test_an_expired_session_stays_expired(world: World, member: str) -> None:

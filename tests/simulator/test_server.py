@@ -74,7 +74,7 @@ def test_a_port_that_is_taken(world: World) -> None:
 
 
 def test_closing_cuts_hanging_calls(world: World) -> None:
-    """Calls that hang for ever end when the server closes, within half a second."""
+    """Calls that hang for ever end at once when the server closes, well before their time limit."""
     ended: list[BaseException] = []
 
     def ask(sim: Simulator) -> None:
@@ -89,7 +89,7 @@ def test_closing_cuts_hanging_calls(world: World) -> None:
             thread.start()
         _wait(lambda: sim.calls.total == 5)
         start = time.monotonic()
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 1
     for thread in threads:
         thread.join(2)
     assert len(ended) == 5
@@ -194,6 +194,9 @@ def test_the_ledger_counts_by_target(sim: Simulator, clients: Clients, member: s
     assert calls.signers[1].access_key.startswith("ASIA")
     sim.reset()
     assert (calls.total, calls.signers, calls.codes) == (0, [], {})
+    for _ in range(3):
+        list_jobs(sim)
+    assert calls.peak_by_target == {(sim.world.caller_account_id, "us-east-1"): 1}
 
 
 def test_the_ledger_knows_the_peak(world: World) -> None:

@@ -9,9 +9,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from macie_inventory.simulator import Account, Condition, ConditionKind, World, demo_world, generate_world
+from macie_inventory.simulator import (
+    Account,
+    Condition,
+    ConditionKind,
+    World,
+    demo_world,
+    generate_world,
+    world_with_macie_in,
+)
 from macie_inventory.simulator.conditions import impose
 from macie_inventory.simulator.generate import NOW
+from macie_inventory.simulator.world import MACIE_REGIONS
 
 
 def everything(world: World) -> str:
@@ -196,6 +205,13 @@ def test_the_demonstration_has_every_gap() -> None:
     assert all(struck.values())
     assert plan.rules
     assert plan.max_consecutive == 1
+
+
+def test_macie_may_be_on_in_some_regions_only() -> None:
+    """All regions are offered, but only in the first ones can jobs be seen."""
+    world = world_with_macie_in(2, accounts=2, jobs=1, seed=1)
+    assert world.regions == MACIE_REGIONS
+    assert {region for _, region in world.truth()} == set(MACIE_REGIONS[:2])
 
 
 def test_an_account_may_be_written_by_hand() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from macie_inventory.simulator.jobs import Target
     from macie_inventory.simulator.world import World
 
-_SHUTDOWN = 0.2  # seconds that a call under way has left when the server closes
+_SHUTDOWN = 2.0  # seconds that a call under way has left when the server closes; one that waits ends at once
 _BACKLOG = 1024
 
 

@@ -4,8 +4,8 @@
     EndpointConnectionError from a connector,
     ConnectTimeoutError, SSLError, proxy errors  no connection came about
     other HTTP client errors                     the connection broke or was silent for too long
-    ResponseParserError                          an answer that is not what the protocol says
-    credential errors                            nothing was sent
+    other errors of botocore's                   nothing was sent
+    anything else, ResponseParserError above all the parser met an answer that is not what the protocol says
 
 Everything above the SDK decides by these values and never by an exception's class.
 """
@@ -26,7 +26,6 @@ from botocore.exceptions import (
     ProxyConnectionError,
     SSLError,
 )
-from botocore.parsers import ResponseParserError
 
 from macie_inventory.outcome import Failure, Kind, Phase
 
@@ -44,13 +43,13 @@ class CallError(Exception):
         self.failure = failure
 
 
-def translate(error: BotoCoreError | ClientError, phase: Phase) -> Failure:
+def translate(error: Exception, phase: Phase) -> Failure:
     """Give the failure that an exception of the SDK stands for."""
     if isinstance(error, ClientError):
         return _from_response(error, phase)
     code, message = type(error).__name__, str(error)
-    if isinstance(error, ResponseParserError):
-        first_line = message.splitlines()[0] if message else "an answer that cannot be parsed"
+    if not isinstance(error, BotoCoreError):
+        first_line = message.splitlines()[0] if message else "the answer cannot be parsed"
         return Failure(phase=phase, kind=Kind.NOT_A_LISTING, code=code, message=first_line)
     if _is_connect(error):
         return Failure(phase=phase, kind=Kind.CONNECT, code=code, message=_cause(error) or message)

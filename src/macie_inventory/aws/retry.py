@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-from botocore.exceptions import BotoCoreError, ClientError
 
 from macie_inventory.aws.failures import CallError, translate
 from macie_inventory.aws.slots import NO_SLOT
@@ -59,7 +58,10 @@ async def call(operation: Callable[[], Awaitable[T]], phase: Phase, tally: Tally
     tally.calls += 1
     try:
         return await operation()
-    except (BotoCoreError, ClientError) as error:
+    except CallError as error:
+        tally.throttles += error.failure.throttled
+        raise
+    except Exception as error:
         failure = translate(error, phase)
         tally.throttles += failure.throttled
         raise CallError(failure) from error

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Regions", "Units", "choose_regions", "interleave", "make_plan"]
 
 WINDOW = 256
-"""So many accounts are worked on at once: their credentials are used while they are fresh, and AWS sees no burst."""
+"""So many accounts at most are worked on at once: their credentials are used while they are fresh, and AWS sees no burst."""
 
 CLOSED_STATES = {
     "SUSPENDED": "account is suspended",
@@ -80,9 +80,11 @@ def make_plan(accounts: Sequence[Account], regions: Regions, scope: Scope, units
         visited.append(account)
     warnings += _state_warnings(visited, scope)
     if not visited or not regions.visited:
-        reasons = Counter(exclusion.reason for exclusion in exclusions)
-        why = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3)) or "no region is left"
-        raise UsageError(f"the scope leaves no target to visit: {why}; see `macie-inventory plan`")
+        left_out = exclusions if not visited else regions.exclusions
+        reasons = Counter(exclusion.reason for exclusion in left_out)
+        why = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3)) or "nothing was found"
+        what = "region" if visited else "account"
+        raise UsageError(f"the scope leaves no {what} to visit: {why}; widen it")
     return Plan(
         accounts=tuple(visited),
         targets=tuple(interleave([account.account_id for account in visited], regions.visited)),
@@ -98,8 +100,10 @@ def interleave(account_ids: Sequence[str], regions: Sequence[str]) -> Iterator[T
     round visits each account once, each in another region than its neighbour.
     """
     ordered = sorted(account_ids, key=lambda account_id: blake2b(account_id.encode(), digest_size=8).digest())
-    for start in range(0, len(ordered), WINDOW):
-        window = ordered[start : start + WINDOW]
+    # Windows of one size: a last one of few accounts would visit those few in a burst.
+    size = -(-len(ordered) // (-(-len(ordered) // WINDOW) or 1)) or 1
+    for start in range(0, len(ordered), size):
+        window = ordered[start : start + size]
         for turn in range(len(regions)):
             for position, account_id in enumerate(window):
                 yield Target(account_id, regions[(position + turn) % len(regions)])

@@ -64,7 +64,10 @@ def parse_criterion(text: str, *, option: str = "--include") -> dict[str, Any]:
         raise UsageError(f"{option} {text!r} is no filter: {_CRITERION_EXAMPLE}")
     key = _one_of(words[0], KEYS, f"{option} {text!r}: unknown key")
     comparator = _one_of(words[1], COMPARATORS, f"{option} {text!r}: unknown comparator")
-    values = [value.strip() for value in next(csv.reader([words[2]], skipinitialspace=True, strict=False), [])]
+    try:
+        values = [value.strip() for value in next(csv.reader([words[2]], skipinitialspace=True), [])]
+    except csv.Error as error:
+        raise UsageError(f"{option} {text!r} has values that cannot be read: {_CRITERION_EXAMPLE}") from error
     if not values or not all(values):
         raise UsageError(f"{option} {text!r} has an empty value: {_CRITERION_EXAMPLE}")
     return {"key": key, "comparator": comparator, "values": values}

@@ -56,6 +56,8 @@ JOB_COLUMNS = (
 
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
+_ESCAPE = re.compile(r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|.)")
+_MOST_DIGITS = 4000
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -94,8 +96,6 @@ def read_page(body: bytes) -> tuple[list[Job], str | None]:
         jobs = [_job(_decode_key(item).job_id, str(item, "utf-8")) for item in page.items]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_odd_page(body)
-    if b"\x00" in body:
-        return _read_odd_page(body)
     return jobs, page.next_token or None
 
 
@@ -109,7 +109,7 @@ def _job(job_id: str, raw: str) -> Job:
 def _read_odd_page(body: bytes) -> tuple[list[Job], str | None]:
     """Read what the strict parser refuses but JSON as commonly read allows, or say what is wrong with it."""
     try:
-        page = json.loads(body, parse_constant=_refuse_constant)
+        page = json.loads(body, parse_constant=_refuse_constant, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         raise NotAListingError("the body is not JSON") from error
     items = page.get("items") if isinstance(page, dict) else None
@@ -204,25 +204,27 @@ def storable_json(raw: str) -> str:
     """
     if not _SUSPECT_ESCAPE.search(raw):
         return raw
-    return json.dumps(_storable(json.loads(raw)), ensure_ascii=False, separators=(",", ":"))
+    # Escape by escape instead of parsing: numbers, order and repeated keys stay as they are.
+    return _ESCAPE.sub(_storable_escape, raw)
 
 
-def _storable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, str):
-        return storable_text(value)
-    if isinstance(value, list):
-        return [_storable(element) for element in value]
-    if isinstance(value, dict):
-        return {storable_text(key): _storable(element) for key, element in value.items()}
-    return value
+def _storable_escape(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape[2] and _SUSPECT_ESCAPE.match(escape[0]) else escape[0]
 
 
 def _item(job: Job) -> Mapping[str, Any]:
     try:
         item = msgspec.json.decode(job.raw)
     except msgspec.MsgspecError:
-        item = json.loads(job.raw)
+        item = json.loads(job.raw, parse_int=_integer)
+    except RecursionError:  # nested more deeply than Python follows; `raw` keeps it
+        item = None
     return _mapping(item)
+
+
+def _integer(digits: str) -> int | str:
+    """Read an integer; one too long for Python's own conversion stays text."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever AWS sent
@@ -238,7 +240,10 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - whatever AWS sent
         return None
     if isinstance(value, str):
         return value if value.isascii() and "\x00" not in value else storable_text(value)
-    return storable_text(json.dumps(value, ensure_ascii=False))
+    try:
+        return storable_text(json.dumps(value, ensure_ascii=False))
+    except RecursionError:  # nested more deeply than Python follows; `raw` keeps it
+        return None
 
 
 def _moment(value: Any) -> str | None:  # noqa: ANN401 - whatever AWS sent

@@ -131,7 +131,7 @@ def _sqlite_engine(url: DatabaseUrl, *, readonly: bool) -> AsyncEngine:
         query = {"uri": "true", "mode": "ro"}
         wal = path.with_name(path.name + "-wal")
         if not wal.exists() and not os.access(path.parent, os.W_OK):
-            # A write-ahead log cannot be opened on a read-only medium; nobody can be writing there either.
+            # A write-ahead log cannot be made in a folder that is closed to us; without one the file is at rest.
             query["immutable"] = "1"
         database = "file:" + str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     else:

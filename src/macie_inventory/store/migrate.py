@@ -123,7 +123,7 @@ def run_environment() -> None:
         raise CommandError("SQL scripts are not offered: upgrade a copy of the database, or an empty one, and dump it")
     connection = context.config.attributes.get("connection")
     if connection is not None:
-        _migrate(connection, with_views=True)
+        _migrate(connection, with_views=context.config.attributes.get("views", True))
         return
     command = getattr(context.config.cmd_opts, "cmd", (None,))[0]
     with_views = getattr(command, "__name__", "") == "upgrade"

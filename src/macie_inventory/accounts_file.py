@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -58,14 +58,23 @@ def _entries(text: str, path: Path) -> Iterable[Mapping[str, Any]]:
     if lines and any(_folded(name) in _ID_KEYS for name in re.split(r"[,;\t]", lines[0])):
         dialect = csv.excel_tab if "\t" in lines[0] else csv.excel
         delimiter = ";" if ";" in lines[0] and "," not in lines[0] else dialect.delimiter
-        return list(csv.DictReader(io.StringIO(text.lstrip()), delimiter=delimiter))
+        return _from_csv(text, path, delimiter)
     return [{"id": line} for line in lines]
+
+
+def _from_csv(text: str, path: Path, delimiter: str) -> Iterable[Mapping[str, Any]]:
+    lines = text.splitlines(keepends=True)
+    table = dropwhile(lambda line: not line.split("#", 1)[0].strip(), lines)
+    try:
+        return list(csv.DictReader(table, delimiter=delimiter))
+    except csv.Error as error:
+        raise ConfigurationError(f"the accounts file {path} is not valid CSV: {error}") from error
 
 
 def _from_json(text: str, path: Path) -> Iterable[Mapping[str, Any]]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"the accounts file {path} is not valid JSON: {error}") from error
     return _listed(content.get("Accounts", content.get("accounts")) if isinstance(content, dict) else content, path)
 
@@ -74,7 +83,7 @@ def _from_yaml(text: str, path: Path) -> Iterable[Mapping[str, Any]]:
     try:
         # Everything stays text: as a number, an id would lose its leading zeros or be read as octal.
         content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes texts, lists and mappings only
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise ConfigurationError(f"the accounts file {path} is not valid YAML: {problem}") from error
     return _listed(content.get("accounts") if isinstance(content, dict) else None, path)
@@ -93,7 +102,8 @@ def _folded(name: object) -> str:
 def _account(entry: Mapping[str, Any], path: Path) -> Account:
     values = {_folded(key): value for key, value in entry.items() if key is not None}
     found = next((values[key] for key in _ID_KEYS if values.get(key) not in (None, "")), None)
-    account_id = f"{found:012d}" if isinstance(found, int) else str(found).strip()
+    # JSON tools that take an id for a number drop its leading zeros.
+    account_id = f"{found:012d}" if type(found) is int else str(found).strip()
     if found is None or not _ACCOUNT_ID.fullmatch(account_id):
         named = "an entry without an account id" if found is None else f"{account_id!r} is no account id"
         raise ConfigurationError(f"the accounts file {path}: {named}: 12 digits are needed")

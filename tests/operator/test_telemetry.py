@@ -1,0 +1,202 @@
+"""The hooks of telemetry: nothing unless asked for, and behind them OpenTelemetry's spans and figures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import aioboto3
+import anyio
+import pytest
+from botocore.exceptions import ClientError
+from opentelemetry.trace import StatusCode
+from tests.operator.programs import run
+from tests.operator.spans import Recorded, attributes
+from tests.support.line import aws_environment
+
+from macie_inventory.errors import ConfigurationError
+from macie_inventory.model import Harvest, Outcome, RunStatus, Target
+from macie_inventory.simulator import Fault, FaultKind, FaultPlan, Rule, generate_world, running
+from macie_inventory.telemetry import open_telemetry, wanted_exporters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from macie_inventory.simulator import Simulator
+
+ONE = Target("111122223333", "eu-west-1")
+TWO = Target("111122223333", "us-east-1")
+OTLP = "http://127.0.0.1:4318"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run asynchronous tests on asyncio, the only loop that the SDK knows."""
+    return "asyncio"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """Serve an AWS whose second region throttles everything and whose third never answers."""
+    world = generate_world(accounts=1, regions=3, jobs=1, seed=1)
+    throttled, silent = sorted(world.regions)[1:]
+    rules = (
+        Rule(fault=Fault(kind=FaultKind.THROTTLE), regions=frozenset({throttled})),
+        Rule(fault=Fault(kind=FaultKind.HANG), regions=frozenset({silent})),
+    )
+    with running(world, faults=FaultPlan(rules=rules)) as simulator, aws_environment(simulator):
+        yield simulator
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, {}),
+        ({"OTEL_SERVICE_NAME": "x"}, {}),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": OTLP}, {"traces": "otlp", "metrics": "otlp"}),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, {}),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": OTLP}, {"traces": "otlp"}),
+        ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": OTLP}, {"metrics": "otlp"}),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": OTLP, "OTEL_METRICS_EXPORTER": "none"}, {"traces": "otlp"}),
+        ({"OTEL_TRACES_EXPORTER": "console"}, {"traces": "console"}),
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_SDK_DISABLED": "True"}, {}),
+    ],
+)
+def test_the_standard_variables_decide(environ: dict[str, str], wanted: dict[str, str]) -> None:
+    """Exporters are those that OpenTelemetry's own variables ask for."""
+    assert wanted_exporters(environ) == wanted
+
+
+def test_nothing_asked_for_is_nothing_imported() -> None:
+    """Without the variables OpenTelemetry is not even imported."""
+    code = (
+        "import sys\nfrom macie_inventory.telemetry import *\n"
+        "with open_telemetry({}) as telemetry: assert type(telemetry) is Telemetry\n"
+        "assert not any(name.startswith('opentelemetry') for name in sys.modules)\n"
+    )
+    assert run(sys.executable, "-c", code, env=dict(os.environ)).returncode == 0
+
+
+def test_without_the_extra_nothing_happens() -> None:
+    """Where the variables are set for everybody but the extra is not installed, the program runs as ever."""
+    code = (
+        "import sys\nsys.modules['opentelemetry'] = None\nfrom macie_inventory.telemetry import *\n"
+        "with open_telemetry({'OTEL_TRACES_EXPORTER': 'otlp'}) as telemetry: assert type(telemetry) is Telemetry\n"
+    )
+    result = run(sys.executable, "-c", code, env=dict(os.environ))
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_an_exporter_that_is_not_there_is_named() -> None:
+    """A variable that names an exporter which is not installed is a configuration error."""
+    with pytest.raises(ConfigurationError, match="OTEL_TRACES_EXPORTER: there is no exporter 'zipkin'"):
+        open_telemetry({"OTEL_TRACES_EXPORTER": "zipkin"}).__enter__()
+
+
+def test_it_is_current_within_its_block_and_exports_at_its_end() -> None:
+    """The telemetry is current inside, nothing outside, and what was waiting is exported at the end."""
+    code = (
+        "import sys\nfrom macie_inventory.telemetry import *\nfrom macie_inventory.model import RunStatus\n"
+        "with open_telemetry({'OTEL_TRACES_EXPORTER': 'console'}) as telemetry:\n"
+        "    assert current_telemetry.get() is telemetry\n"
+        "    with telemetry.run():\n"
+        "        telemetry.planned('the-run', [])\n"
+        "        telemetry.ended(RunStatus.COMPLETE)\n"
+        "assert type(current_telemetry.get()) is Telemetry\n"
+    )
+    result = run(sys.executable, "-c", code, env=dict(os.environ))
+    assert result.stderr == ""
+    assert '"macie_inventory.run_id": "the-run"' in result.stdout
+    assert '"service.name": "macie-inventory"' in result.stdout
+
+
+def test_an_account_ends_with_its_last_target() -> None:
+    """Targets hang from their account and the account from the run; it ends when its last target does."""
+    recorded = Recorded()
+    telemetry = recorded.telemetry()
+    with telemetry.run():
+        telemetry.planned("the-run", [ONE, TWO])
+        for target, outcome in ((ONE, Outcome.COLLECTED), (TWO, Outcome.ROLE_DENIED)):
+            assert recorded.spans("account") == []
+            with telemetry.target(target) as note:
+                note(
+                    Harvest(target=target, outcome=outcome, error_code="AccessDenied", pages=3, retries=2, throttles=1)
+                )
+        (account,) = recorded.spans("account")
+        telemetry.ended(RunStatus.PARTIAL)
+    one, two = recorded.spans("target")
+    assert recorded.line(one) == recorded.line(two) == ["target", "account", "run"]
+    assert account.attributes == {"cloud.account.id": "111122223333"}
+    assert attributes(one) == {
+        "cloud.account.id": "111122223333",
+        "cloud.region": "eu-west-1",
+        "outcome": "collected",
+        "jobs": 0,
+        "pages": 3,
+        "retries": 2,
+        "throttles": 1,
+    }
+    assert (one.status.status_code, two.status.status_code) == (StatusCode.UNSET, StatusCode.ERROR)
+    (run_span,) = recorded.spans("run")
+    assert attributes(run_span) == {"run_id": "the-run", "targets": 2, "status": "partial"}
+    assert {point.attributes["outcome"]: point.value for point in recorded.points("macie_inventory.targets")} == {
+        "collected": 1,
+        "role_denied": 1,
+    }
+    assert [point.attributes["status"] for point in recorded.points("macie_inventory.run.duration")] == ["partial"]
+
+
+def test_a_run_that_ends_early_leaves_no_span_open() -> None:
+    """When the run fails, what was begun ends with it."""
+    recorded = Recorded()
+    telemetry = recorded.telemetry()
+
+    def fail() -> None:
+        with telemetry.run():
+            telemetry.planned("the-run", [ONE, TWO])
+            with telemetry.target(ONE):
+                raise ConfigurationError("stop here")
+
+    with pytest.raises(ConfigurationError):
+        fail()
+    assert {span.name: span.status.status_code for span in recorded.spans()} == {
+        "target": StatusCode.ERROR,
+        "account": StatusCode.UNSET,
+        "run": StatusCode.ERROR,
+    }
+
+
+@pytest.mark.anyio
+async def test_calls_hang_from_their_target(sim: Simulator) -> None:
+    """Each call of a watched client is a span of the target it was made for: answered, refused or given up."""
+    recorded = Recorded()
+    telemetry = recorded.telemetry()
+    good, throttled, silent = sorted(sim.world.regions)
+    targets = [Target(sim.world.caller_account_id, region) for region in (good, throttled, silent)]
+
+    async def visit(target: Target) -> None:
+        with telemetry.target(target) as note:
+            async with aioboto3.Session().client("macie2", region_name=target.region) as client:
+                telemetry.watch(client)
+                await client.list_classification_jobs()
+            note(Harvest(target=target, outcome=Outcome.COLLECTED))
+
+    with telemetry.run():
+        telemetry.planned("the-run", targets)
+        await visit(targets[0])
+        with pytest.raises(ClientError):
+            await visit(targets[1])
+        with anyio.move_on_after(0.5):
+            await visit(targets[2])
+    calls = {attributes(span)["cloud.region"]: span for span in recorded.spans("macie2.ListClassificationJobs")}
+    assert all(recorded.line(span)[1:] == ["target", "account", "run"] for span in calls.values())
+    assert attributes(calls[good])["http.response.status_code"] == 200
+    assert attributes(calls[throttled])["error.type"] == "ThrottlingException"
+    assert [calls[region].status.status_code for region in (good, throttled, silent)] == [
+        StatusCode.UNSET,
+        StatusCode.ERROR,
+        StatusCode.ERROR,
+    ]
+    assert calls[silent].status.description == "given up"
+    assert sum(point.count for point in recorded.points("macie_inventory.call.duration")) == 2

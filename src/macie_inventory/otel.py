@@ -147,6 +147,7 @@ class OpenTelemetry(Telemetry):
         account = self._accounts[harvest.target.account_id]
         account.left -= 1
         if account.left == 0:
+            del self._accounts[harvest.target.account_id]
             account.span.end()
 
     def _call_begins(self, model: Any, context: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - the SDK's

@@ -148,7 +148,7 @@ class Limits:
     read_timeout: float = 30.0
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     sts_rate: float = 300.0
-    organizations_quota_share: float = 0.75
+    organizations_quota_share: float = 0.9
     max_jobs_per_target: int = 200_000
     region_cool_off: float = 5.0
     lease_seconds: float = 60.0

@@ -36,17 +36,29 @@ _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
 _TAG = re.compile(r"[^=]+=.*", re.DOTALL)
 
 
+_COMMA = re.compile(",")
+_COMMA_BEFORE_UNIT = re.compile(r",(?=\s*(?:/|ou-|r-))")
+
+
+def _parted(value: object, separator: re.Pattern[str]) -> list[str]:
+    """Split "a,b" and let ["a,b", "c"] be three."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or any(isinstance(text, list | tuple | dict | bool) for text in texts):
+        raise ValueError("it is no text and no list of texts")
+    return [part.strip() for text in texts for part in separator.split(str(text)) if part.strip()]
+
+
 def _words(value: object) -> object:
-    """Split "a,b" and let ["a,b", "c"] be three; a filter keeps its commas because it has its own type."""
-    if isinstance(value, str):
-        value = [value]
-    if isinstance(value, list | tuple):
-        return [part.strip() for text in value for part in str(text).split(",") if part.strip()]
-    return value
+    return _parted(value, _COMMA)
+
+
+def _units(value: object) -> object:
+    # A comma may stand in a unit's name: "/Root/Sales, EMEA".
+    return _parted(value, _COMMA_BEFORE_UNIT)
 
 
 def _lines(value: object) -> object:
-    """Let one filter stand for a list of one; several in an environment variable are separated by `;`."""
+    """Let one text with commas stand for a list of one; several in an environment variable are separated by `;`."""
     return [part.strip() for part in value.split(";") if part.strip()] if isinstance(value, str) else value
 
 
@@ -69,6 +81,7 @@ def _external_id(value: object) -> object:
 
 _NOT_AN_ACCOUNT = "is no account id: 12 digits are needed"
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Units = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_units)]
 Lines = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines)]
 AccountIds = Annotated[tuple[str, ...], NoDecode, _matching(_ACCOUNT_ID, _NOT_AN_ACCOUNT), BeforeValidator(_words)]
 Tags = Annotated[tuple[str, ...], NoDecode, _matching(_TAG, "is no tag: write KEY=VALUE"), BeforeValidator(_lines)]
@@ -77,7 +90,9 @@ Tags = Annotated[tuple[str, ...], NoDecode, _matching(_TAG, "is no tag: write KE
 class Settings(BaseSettings):
     """Every key of the configuration file, with its default."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     database: str = "sqlite:///macie-inventory.db"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
@@ -88,10 +103,10 @@ class Settings(BaseSettings):
     accounts_file: Path | None = None
     account: AccountIds = ()
     exclude_account: AccountIds = ()
-    account_name: Words = ()
+    account_name: Lines = ()
     account_tag: Tags = ()
-    ou: Words = ()
-    exclude_ou: Words = ()
+    ou: Units = ()
+    exclude_ou: Units = ()
     organizational_units: bool = True
     region: Words = ()
     exclude_region: Words = ()
@@ -122,7 +137,7 @@ class Settings(BaseSettings):
     retry_max_delay: Annotated[float, Field(gt=0)] = 8.0
     retry_max_time: Annotated[float, Field(gt=0)] = 180.0
     sts_rate: Annotated[float, Field(gt=0, le=600)] = 300.0
-    organizations_quota_share: Annotated[float, Field(gt=0, le=1)] = 0.75
+    organizations_quota_share: Annotated[float, Field(gt=0, le=1)] = 0.9
     max_jobs_per_target: Annotated[int, Field(ge=1)] = 200_000
     region_cool_off: Annotated[float, Field(ge=0)] = 5.0
     lease_seconds: Annotated[float, Field(ge=1)] = 60.0
@@ -238,7 +253,7 @@ def _explain(error: ValidationError, given: Mapping[str, Any], in_file: Mapping[
         return f"{path}: unknown key {key!r}{_similar(key) or '; see config/macie-inventory.toml for all keys'}"
     if key in given:
         source = "--" + key.replace("_", "-")
-    elif key in in_file and f"{ENV_PREFIX}{key.upper()}" not in os.environ:
+    elif key in in_file and f"{ENV_PREFIX}{key}".upper() not in {name.upper() for name in os.environ}:
         source = f"{path}: {key}"
     else:
         source = ENV_PREFIX + key.upper()

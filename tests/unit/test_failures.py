@@ -70,7 +70,7 @@ def test_a_status_in_place_of_a_code_is_no_code(code: object) -> None:
 def test_the_request_id_may_stand_in_a_header() -> None:
     """A proxy's answer has no request id, a gateway's has it in a header only, and an empty error has nothing."""
     bare: dict[str, Any] = {"ResponseMetadata": {"HTTPHeaders": {"x-amzn-requestid": "r-2"}}}
-    assert translate(ClientError(bare, "X"), Phase.LIST).request_id == "r-2"  # type: ignore[arg-type]
+    assert translate(ClientError(bare, "X"), Phase.LIST).request_id == "r-2"
     failure = translate(ClientError({}, "X"), Phase.LIST)
     assert (failure.code, failure.status, failure.request_id) == (None, None, None)
 

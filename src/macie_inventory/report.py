@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from macie_inventory.model import Outcome, RunStatus
@@ -13,7 +14,18 @@ if TYPE_CHECKING:
     from macie_inventory.model import Account, Plan
     from macie_inventory.store import Gap, RunSummary
 
-__all__ = ["EXIT_CODES", "gap_hint", "plan_as_json", "plan_as_text", "run_as_json", "runs_as_text", "summary_as_text"]
+__all__ = [
+    "EXIT_CODES",
+    "GapCause",
+    "duration_text",
+    "gap_causes",
+    "gap_hint",
+    "plan_as_json",
+    "plan_as_text",
+    "printable",
+    "run_as_json",
+    "runs_as_text",
+]
 
 EXIT_CODES = {
     RunStatus.COMPLETE: 0,
@@ -106,26 +118,67 @@ def _names(accounts: Sequence[Account]) -> Mapping[str, str | None]:
     return {account.account_id: account.name for account in accounts}
 
 
-def summary_as_text(summary: RunSummary, gaps: Sequence[Gap], *, most_gaps: int = 20) -> Iterator[str]:
-    """Yield the lines of a run's summary: what was covered, what the jobs did, and the gaps by cause."""
-    yield f"run {summary.run_id}: {summary.status.value}" + (f" ({summary.error})" if summary.error else "")
-    yield (
-        f"  targets  {summary.targets_covered} of {summary.targets_total} covered"
-        + "".join(f", {count} {outcome}" for outcome, count in summary.by_outcome.items())
-    )
-    yield (
-        f"  jobs     {summary.jobs_seen} seen: {summary.jobs_appeared} appeared, {summary.jobs_changed} changed, "
-        f"{summary.jobs_disappeared} disappeared, {summary.jobs_reappeared} reappeared"
-    )
-    yield f"  calls    {summary.api_calls}, {summary.retries} retries, {summary.throttles} throttled"
-    causes = Counter((gap.outcome, gap.error_code) for gap in gaps)
-    for (outcome, code), count in causes.most_common():
-        yield f"  gap      {count} x {outcome.value}{f' ({code})' if code else ''}: {gap_hint(outcome)}"
-        shown = [gap for gap in gaps if (gap.outcome, gap.error_code) == (outcome, code)]
-        for gap in shown[:most_gaps]:
-            yield f"             {gap.account_id} {gap.region:<15} {gap.account_name or ''}".rstrip()
-        if len(shown) > most_gaps:
-            yield f"             and {len(shown) - most_gaps} more: `macie-inventory runs show {summary.run_id} --format json`"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapCause:
+    """Gaps of one cause: how many, where (accounts with their regions, or regions with their accounts), and what to do.
+
+    `message` is the error of one of them.
+    """
+
+    outcome: Outcome
+    error_code: str | None
+    targets: int
+    places: Sequence[str]
+    message: str | None
+    next_step: str
+
+
+def gap_causes(gaps: Iterable[Gap]) -> list[GapCause]:
+    """Group gaps by outcome and error code, the most frequent cause first."""
+    by_cause: dict[tuple[Outcome, str | None], list[Gap]] = defaultdict(list)
+    for gap in gaps:
+        by_cause[gap.outcome, gap.error_code].append(gap)
+    return [
+        GapCause(
+            outcome=outcome,
+            error_code=code,
+            targets=len(alike),
+            places=_places(alike),
+            message=next((gap.error_message for gap in alike if gap.error_message), None),
+            next_step=gap_hint(outcome),
+        )
+        for (outcome, code), alike in sorted(by_cause.items(), key=lambda item: (-len(item[1]), item[0][0]))
+    ]
+
+
+def _places(gaps: Sequence[Gap]) -> list[str]:
+    """Name where gaps are in as few entries as possible."""
+    accounts: dict[str, list[str]] = defaultdict(list)
+    regions: dict[str, list[str]] = defaultdict(list)
+    for gap in gaps:
+        account = printable(f"{gap.account_id} {gap.account_name or ''}".rstrip())
+        accounts[account].append(gap.region)
+        regions[gap.region].append(account)
+    shorter = (accounts, "regions") if len(accounts) <= len(regions) else (regions, "accounts")
+    return [
+        f"{place}: {others[0] if len(others) == 1 else f'{len(others)} {noun}'}"
+        for groups, noun in [shorter]
+        for place, others in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+
+
+def printable(text: str) -> str:
+    """Give a text that may go to a terminal: what AWS sent cannot move the cursor or turn the reading direction."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def duration_text(seconds: float) -> str:
+    """Write a duration as people read it: `3.1 s`, `4 min 12 s`, `1 h 05 min`."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
 def runs_as_text(summaries: Iterable[RunSummary]) -> Iterator[str]:

@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING
 import anyio
 import rich_click as click
 
-from macie_inventory.cli.display import open_display
+from macie_inventory.cli.display import open_display, restore_terminal
 from macie_inventory.cli.logs import configure_logs
-from macie_inventory.errors import MacieInventoryError
+from macie_inventory.cli.summary import print_summary
+from macie_inventory.errors import DatabaseError, MacieInventoryError
 from macie_inventory.model import RunStatus
+from macie_inventory.overview.news import read_news
 from macie_inventory.pipeline.collect import collect, resume_run
 from macie_inventory.pipeline.stop import Stop
-from macie_inventory.report import EXIT_CODES, run_as_json, summary_as_text
+from macie_inventory.report import EXIT_CODES, run_as_json
+from macie_inventory.store import parse_database_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from macie_inventory.overview.news import RunNews
     from macie_inventory.pipeline.observer import Observer
     from macie_inventory.settings import Settings
     from macie_inventory.store import Gap, RunSummary
@@ -44,7 +48,7 @@ def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
     if settings.format == "json":
         click.echo(json.dumps(run_as_json(summary, gaps), indent=2))
     else:
-        click.echo("\n".join(summary_as_text(summary, gaps)))
+        print_summary(summary, gaps, anyio.run(_news, settings.database, summary.run_id, backend="asyncio"))
     if summary.status is RunStatus.FAILED:
         click.echo(f"macie-inventory: error: {summary.error}", err=True)
     return EXIT_CODES[summary.status]
@@ -79,11 +83,19 @@ async def _collect(
     )
 
 
+async def _news(database: str, run_id: str) -> RunNews | None:
+    try:
+        return await read_news(parse_database_url(database), run_id)
+    except DatabaseError:
+        return None  # the run is stored; its summary goes without
+
+
 async def _heed_signals(stop: Stop, observer: Observer) -> None:
     """End the run in good order on the first signal, and at once on the second."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for number in signals:
             if stop.requested:
+                restore_terminal()
                 sys.stderr.write("macie-inventory: stopped at once\n")
                 sys.stderr.flush()
                 os._exit(INTERRUPTED)

@@ -57,19 +57,22 @@ def show(ctx: click.Context, run_id: str, **given: Any) -> None:
     settings = settings_of(ctx, given)
     import anyio  # noqa: PLC0415 - after the options are known to be right
 
-    from macie_inventory.report import run_as_json, summary_as_text  # noqa: PLC0415 - with its users
+    from macie_inventory.cli.summary import print_summary  # noqa: PLC0415 - with its users
+    from macie_inventory.overview.news import read_news  # noqa: PLC0415 - with its users
+    from macie_inventory.report import run_as_json  # noqa: PLC0415 - with its users
     from macie_inventory.store import open_store, parse_database_url  # noqa: PLC0415 - SQLAlchemy is slow to import
 
-    async def read() -> Any:  # noqa: ANN401 - a summary and its gaps
-        async with open_store(parse_database_url(settings.database), readonly=True) as store:
+    async def read() -> Any:  # noqa: ANN401 - a summary, its gaps and its news
+        url = parse_database_url(settings.database)
+        async with open_store(url, readonly=True) as store:
             summary = await store.summary(run_id)
-            return summary, await store.gaps(summary.run_id)
+            return summary, await store.gaps(summary.run_id), await read_news(url, summary.run_id)
 
-    summary, gaps = anyio.run(read)
+    summary, gaps, news = anyio.run(read)
     if settings.format == "json":
         click.echo(json.dumps(run_as_json(summary, gaps), indent=2))
     else:
-        click.echo("\n".join(summary_as_text(summary, gaps)))
+        print_summary(summary, gaps, news)
 
 
 def _without_gaps(run: dict[str, Any]) -> dict[str, Any]:

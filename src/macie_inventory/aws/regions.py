@@ -55,7 +55,7 @@ async def read_regions(session: aioboto3.Session, partition: str) -> RegionCatal
     partitions = session.get_available_partitions()
     known: dict[str, list[str]] = {}
     for name in partitions:
-        known[name] = await session.get_available_regions("ec2", partition_name=name)
+        known[name] = await session.get_available_regions("sts", partition_name=name)
     macie = await session.get_available_regions("macie2", partition_name=partition) if partition in partitions else []
     return RegionCatalogue(
         partition=partition,

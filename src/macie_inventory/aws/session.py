@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
-import aiobotocore.session
 from botocore.exceptions import BotoCoreError
 
 from macie_inventory.aws.clients import MacieClients, client_config
@@ -18,7 +17,7 @@ from macie_inventory.aws.macie import Lister
 from macie_inventory.aws.organizations import Organizations
 from macie_inventory.aws.regions import read_regions
 from macie_inventory.aws.retry import Tally, repeat
-from macie_inventory.aws.transport import Transport, bare_session, sign_per_call
+from macie_inventory.aws.transport import Transport, bare_session, full_session, sign_per_call
 from macie_inventory.errors import CredentialsError
 from macie_inventory.outcome import Phase
 
@@ -44,6 +43,7 @@ class Aws:
         identity: Identity,
         regions: RegionCatalogue,
         session: aioboto3.Session,
+        bare: aioboto3.Session,
         limits: Limits,
         stack: AsyncExitStack,
         transport: Transport,
@@ -53,6 +53,7 @@ class Aws:
         self.identity = identity
         self.regions = regions
         self._session = session
+        self._bare = bare
         self._limits = limits
         self._stack = stack
         self._transport = transport
@@ -79,7 +80,7 @@ class Aws:
             limiter=sts_limiter(self._limits.sts_rate),
             policy=policy,
         )
-        clients = MacieClients(bare_session(), config, self._stack)
+        clients = MacieClients(self._bare, config, self._stack)
         return Lister(clients=clients, vault=vault, request=request, policy=policy, limits=self._limits)
 
 
@@ -92,16 +93,13 @@ async def open_aws(limits: Limits) -> AsyncIterator[Aws]:
     async with AsyncExitStack() as stack:
         transport = Transport(stack)
         try:
-            session = aioboto3.Session(botocore_session=aiobotocore.session.get_session())
+            session, bare = full_session(), bare_session()
             region = session.region_name or os.environ.get("AWS_REGION") or FALLBACK_REGION
             credentials = await session.get_credentials()
             if credentials is None:
                 raise CredentialsError(
                     "no AWS credentials found; set AWS_PROFILE, run `aws sso login`, or use an instance role"
                 )
-            bare = bare_session()
-            # Tokens of the global endpoint are refused in opt-in regions.
-            bare._session.set_config_variable("sts_regional_endpoints", "regional")  # noqa: SLF001 - no public way
             config = client_config(limits, transport, connections=limits.concurrency)
             sts = await stack.enter_async_context(bare.client("sts", region_name=region, config=config))
             sign_per_call(sts, "GetCallerIdentity", "AssumeRole")
@@ -126,6 +124,7 @@ async def open_aws(limits: Limits) -> AsyncIterator[Aws]:
             identity=identity,
             regions=regions,
             session=session,
+            bare=bare,
             limits=limits,
             stack=stack,
             transport=transport,

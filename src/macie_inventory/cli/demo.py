@@ -100,7 +100,8 @@ def simulate(port: int, accounts: int, regions: int, jobs: int | None, seed: int
         with running(world, faults=plan, port=port) as simulator:
             for name, value in simulator.environment().items():
                 click.echo(f"export {name}={value}")
-            click.echo(f"# {accounts} accounts x {regions} regions; end with Ctrl-C", err=True)
+            click.echo("# in the other shell, if they are set there: unset AWS_PROFILE AWS_SESSION_TOKEN", err=True)
+            click.echo(f"# {accounts} accounts, Macie in {regions} regions; end with Ctrl-C", err=True)
             while True:
                 time.sleep(3600)
     except OSError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["VIEW_NAMES", "View", "create_views", "drop_views", "read_sql", "views"]
+__all__ = ["VIEW_NAMES", "View", "create_views", "drop_views", "read_query", "views"]
 
 VIEW_NAMES = (
     "current_jobs",
@@ -28,8 +28,6 @@ VIEW_NAMES = (
 )
 """Every view, each after those it reads."""
 
-_FOLDER = Path(__file__).with_name("views")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
@@ -40,10 +38,15 @@ class View:
     select: str
 
 
-def read_sql(name: str, dialect: str) -> tuple[str, str]:
-    """Give the leading comment and the statement of a file in `store/views/`, the dialect's own where there is one."""
-    own = _FOLDER / f"{name}.{dialect}.sql"
-    text = (own if own.exists() else _FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+def read_query(name: str, dialect: str) -> tuple[str, str]:
+    """Give the question and the statement of a file in `store/queries/`, as written for one dialect."""
+    return _read("queries", name, dialect)
+
+
+def _read(folder: str, name: str, dialect: str) -> tuple[str, str]:
+    """Give the leading comment and the statement of a file, the dialect's own where there is one."""
+    own = Path(__file__).with_name(folder) / f"{name}.{dialect}.sql"
+    text = (own if own.exists() else own.with_name(f"{name}.sql")).read_text(encoding="utf-8")
     lines = text.strip().splitlines()
     length = next(number for number, line in enumerate(lines) if not line.startswith("--"))
     comment = " ".join(line.removeprefix("--").strip() for line in lines[:length])
@@ -52,7 +55,7 @@ def read_sql(name: str, dialect: str) -> tuple[str, str]:
 
 def views(dialect: str = "sqlite") -> list[View]:
     """List the views of one dialect (`sqlite` or `postgresql`), each after those it reads."""
-    found = ((name, *read_sql(name, dialect)) for name in VIEW_NAMES)
+    found = ((name, *_read("views", name, dialect)) for name in VIEW_NAMES)
     return [View(name=name, question=question, select=select) for name, question, select in found]
 
 

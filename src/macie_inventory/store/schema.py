@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
-__all__ = ["JOB_KEY", "VERSION_TABLE", "metadata"]
+__all__ = ["JOB_KEY", "VERSION_TABLE", "Json", "Moment", "metadata"]
 
 VERSION_TABLE = "macie_inventory_version"
 """Alembic's table, named after the program so that another program's migrations can live in the same schema."""

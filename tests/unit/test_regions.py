@@ -17,12 +17,6 @@ CATALOGUE = RegionCatalogue(
 )
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio, as the SDK does."""
-    return "asyncio"
-
-
 def test_a_region_with_macie_is_visited_without_a_word() -> None:
     """Nothing is to be said about the usual case."""
     assert CATALOGUE.check("eu-west-1") is None

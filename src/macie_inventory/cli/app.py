@@ -11,6 +11,7 @@ import rich_click as click
 from macie_inventory.cli.collect import collect
 from macie_inventory.cli.db import db
 from macie_inventory.cli.demo import demo, simulate
+from macie_inventory.cli.doctor import doctor
 from macie_inventory.cli.iam import iam
 from macie_inventory.cli.options import global_options
 from macie_inventory.cli.plan import plan
@@ -50,7 +51,7 @@ def cli(**_: object) -> None:
     """
 
 
-for command in (collect, plan, runs, db, demo, simulate, iam):
+for command in (collect, plan, runs, db, demo, simulate, doctor, iam):
     cli.add_command(command)
 
 

@@ -113,24 +113,27 @@ def _masked(rest: str) -> str:
     return f"postgresql://{shown}{question}" + _PASSWORD_PARAMETER.sub(r"\g<1>***", parameters)
 
 
-def create_engine(url: DatabaseUrl, *, readonly: bool = False) -> AsyncEngine:
+def create_engine(url: DatabaseUrl, *, readonly: bool = False, untouched: bool = False) -> AsyncEngine:
     """Make an engine for one database; nothing is opened yet.
 
     The caller disposes of it. `readonly` connections cannot write, by construction. A transaction on a writing SQLite
     connection takes the write lock when it begins, so that it waits there and never fails half-way.
+
+    A reader of an SQLite file leaves the (empty) files of its log beside it; with `untouched` not even that, as long
+    as nobody has the file open. It is for a short look: a writer that begins meanwhile would not be noticed.
     """
     if url.dialect == "sqlite":
-        return _sqlite_engine(url, readonly=readonly)
+        return _sqlite_engine(url, readonly=readonly, untouched=untouched)
     return _postgresql_engine(url, readonly=readonly)
 
 
-def _sqlite_engine(url: DatabaseUrl, *, readonly: bool) -> AsyncEngine:
+def _sqlite_engine(url: DatabaseUrl, *, readonly: bool, untouched: bool) -> AsyncEngine:
     assert url.path is not None  # noqa: S101 - holds for every SQLite URL
     path = url.path.absolute()
     if readonly:
         query = {"uri": "true", "mode": "ro"}
         wal = path.with_name(path.name + "-wal")
-        if not wal.exists() and not os.access(path.parent, os.W_OK):
+        if not wal.exists() and (untouched or not os.access(path.parent, os.W_OK)):
             # A write-ahead log cannot be made in a folder that is closed to us; without one the file is at rest.
             query["immutable"] = "1"
         database = "file:" + str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

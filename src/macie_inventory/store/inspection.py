@@ -68,14 +68,14 @@ def head() -> str:
     return known_revisions()[-1]
 
 
-async def current(url: DatabaseUrl) -> str | None:
+async def current(url: DatabaseUrl, *, untouched: bool = False) -> str | None:
     """Give the revision of a database; None when it has no schema yet. Nothing is written.
 
-    Raises DatabaseError when it cannot be read, or belongs to another program.
+    `untouched` is that of `create_engine`. Raises DatabaseError when it cannot be read, or belongs to another program.
     """
     if url.path is not None and not _is_sqlite_file(url):
         return None
-    engine = create_engine(url, readonly=True)
+    engine = create_engine(url, readonly=True, untouched=untouched)
     try:
         with translated(url):
             async with engine.connect() as connection:
@@ -118,12 +118,12 @@ async def _revision(url: DatabaseUrl, connection: AsyncConnection) -> str | None
     return str(rows[0][0]) if rows else None
 
 
-async def check(url: DatabaseUrl) -> SchemaCheck:
+async def check(url: DatabaseUrl, *, untouched: bool = False) -> SchemaCheck:
     """Compare a database with this program; nothing is written.
 
-    Raises DatabaseError when it cannot be read, or belongs to another program.
+    `untouched` is that of `create_engine`. Raises DatabaseError when it cannot be read, or belongs to another program.
     """
-    revision, known = await current(url), known_revisions()
+    revision, known = await current(url, untouched=untouched), known_revisions()
     if revision is None:
         state = SchemaState.NONE
     elif revision == known[-1]:

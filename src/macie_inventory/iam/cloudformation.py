@@ -122,45 +122,49 @@ def collector_template(request: Request) -> Json:
         }
         | organization,
         "Conditions": {"MakeRole": {"Fn::Not": [{"Fn::Equals": [_ref("TrustedService"), "none"]}]}},
-        "Resources": {
-            "CollectorPolicy": {
-                "Type": "AWS::IAM::ManagedPolicy",
-                "Properties": {
-                    "ManagedPolicyName": COLLECTOR_ROLE,
-                    "Description": "Discover accounts, assume their member roles, list the own account's Macie jobs.",
-                    "PolicyDocument": document(
-                        *collector_statements(
-                            request,
-                            _sub("arn:${AWS::Partition}:iam::*:role/${MemberRole}"),
-                            _optional("OrganizationId", organization),
-                        )
-                    ),
-                },
-            },
-            "CollectorRole": {
-                "Type": "AWS::IAM::Role",
-                "Condition": "MakeRole",
-                "Properties": {
-                    "RoleName": COLLECTOR_ROLE,
-                    "Description": "Runs macie-inventory.",
-                    "AssumeRolePolicyDocument": document(
-                        {
-                            "Sid": "AssumedByTheService",
-                            "Effect": "Allow",
-                            "Principal": {"Service": _ref("TrustedService")},
-                            "Action": "sts:AssumeRole",
-                        }
-                    ),
-                    "ManagedPolicyArns": [_ref("CollectorPolicy")],
-                },
-            },
-        },
+        "Resources": _collector_resources(request, organization),
         "Outputs": {
             "PolicyArn": {"Description": "Attach it to whatever runs the program.", "Value": _ref("CollectorPolicy")},
             "RoleArn": {
                 "Condition": "MakeRole",
                 "Description": "The role that runs the program: --collector-principal of the member roles.",
                 "Value": _attribute("CollectorRole.Arn"),
+            },
+        },
+    }
+
+
+def _collector_resources(request: Request, organization: Json) -> Json:
+    return {
+        "CollectorPolicy": {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {
+                "ManagedPolicyName": COLLECTOR_ROLE,
+                "Description": "Discover accounts, assume their member roles, list the own account's Macie jobs.",
+                "PolicyDocument": document(
+                    *collector_statements(
+                        request,
+                        _sub("arn:${AWS::Partition}:iam::*:role/${MemberRole}"),
+                        _optional("OrganizationId", organization),
+                    )
+                ),
+            },
+        },
+        "CollectorRole": {
+            "Type": "AWS::IAM::Role",
+            "Condition": "MakeRole",
+            "Properties": {
+                "RoleName": COLLECTOR_ROLE,
+                "Description": "Runs macie-inventory.",
+                "AssumeRolePolicyDocument": document(
+                    {
+                        "Sid": "AssumedByTheService",
+                        "Effect": "Allow",
+                        "Principal": {"Service": _ref("TrustedService")},
+                        "Action": "sts:AssumeRole",
+                    }
+                ),
+                "ManagedPolicyArns": [_ref("CollectorPolicy")],
             },
         },
     }

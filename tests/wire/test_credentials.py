@@ -45,10 +45,10 @@ async def test_a_call_without_credentials_fails_closed() -> None:
         with aws_environment(simulator):
             async with open_aws(limits) as aws:
                 config = client_config(limits, aws._transport, connections=2)  # noqa: SLF001 - the seam under test
-                clients = MacieClients(bare_session(), config, aws._stack)  # noqa: SLF001 - the seam under test
+                clients = MacieClients(bare_session(), config, aws._stack, {})  # noqa: SLF001 - the seam under test
                 client = await clients.of("us-east-1")
                 with pytest.raises(CallError) as caught:
-                    await call(client.list_classification_jobs, Phase.LIST, Tally())
+                    await call(lambda: client.list_jobs(None, None), Phase.LIST, Tally())  # type: ignore[arg-type]
         assert caught.value.failure.kind is Kind.LOCAL
         assert caught.value.failure.code == "NoCredentialsError"
         assert simulator.calls.count(service="macie2") == 0

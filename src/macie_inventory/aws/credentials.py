@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -137,7 +138,7 @@ class Vault:
         if entry.refusal is not None:
             raise entry.refusal
         grant = entry.grant
-        if grant is None or grant is refused or anyio.current_time() >= grant.usable_until:
+        if grant is None or grant is refused or monotonic() >= grant.usable_until:
             return None
         return grant
 
@@ -154,7 +155,7 @@ class Vault:
         # Announced as over already: the clocks differ, so only the service can say when they end.
         margin = min(LONGEST_MARGIN, lifetime / 5) if lifetime > 0 else float("-inf")
         credentials = AioCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-        return Grant(credentials, usable_until=anyio.current_time() + lifetime - margin)
+        return Grant(credentials, usable_until=monotonic() + lifetime - margin)
 
     async def _send_assume_role(self, account_id: str) -> dict[str, Any]:
         parameters = {

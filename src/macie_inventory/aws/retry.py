@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
 
 from macie_inventory.aws.failures import CallError, translate
 from macie_inventory.aws.slots import NO_SLOT
@@ -38,7 +38,7 @@ class Patience:
     """The spent budget of one call: how often it failed, and since when it is being tried."""
 
     policy: RetryPolicy
-    since: float = field(default_factory=anyio.current_time)
+    since: float = field(default_factory=monotonic)
     failures: int = 0
 
     def wait_after(self, failure: Failure, *, at_least: float = 0.0) -> float | None:
@@ -47,7 +47,7 @@ class Patience:
         return self.policy.delay(
             self.failures,
             fraction=random.random(),  # noqa: S311 - jitter, not cryptography
-            elapsed=anyio.current_time() - self.since,
+            elapsed=monotonic() - self.since,
             retry_after=failure.retry_after,
             at_least=at_least,
         )

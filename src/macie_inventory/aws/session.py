@@ -80,7 +80,7 @@ class Aws:
             limiter=sts_limiter(self._limits.sts_rate),
             policy=policy,
         )
-        clients = MacieClients(self._bare, config, self._stack)
+        clients = MacieClients(self._bare, config, self._stack, request.parameters)
         return Lister(clients=clients, vault=vault, request=request, policy=policy, limits=self._limits)
 
 

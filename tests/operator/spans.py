@@ -43,18 +43,18 @@ class Recorded:
             names.append(span.name)
         return names
 
+    def metric_names(self) -> set[str]:
+        """Give the names of the metrics that have data."""
+        return {metric.name for metric in self._metrics()}
+
     def points(self, name: str) -> list[Any]:
         """Give the data points of one metric."""
+        return [point for metric in self._metrics() if metric.name == name for point in metric.data.data_points]
+
+    def _metrics(self) -> list[Any]:
         data = self.reader.get_metrics_data()
         assert data is not None
-        return [
-            point
-            for resource in data.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            if metric.name == name
-            for point in metric.data.data_points
-        ]
+        return [metric for item in data.resource_metrics for scope in item.scope_metrics for metric in scope.metrics]
 
 
 def attributes(span: ReadableSpan) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -284,25 +283,3 @@ def _cut(url: str, but: int = 0) -> None:
             "WHERE application_name = 'macie-inventory' AND pid <> %s",
             (but,),
         )
-
-
-async def test_a_role_without_ddl_rights_can_collect(postgres_url: str) -> None:
-    """On a migrated database, the documented GRANTs are enough to collect and to read."""
-    await migrate.upgrade(parse_database_url(postgres_url))
-    schema = postgres_url.rpartition("%3D")[2]
-    role = f"role_{schema}"
-    with psycopg.connect(postgres_url, autocommit=True) as owner:
-        owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'word'".encode())
-        owner.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}".encode())
-        owner.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}".encode())
-    as_role = re.sub("//([^/@]*@)?", f"//{role}:word@", postgres_url, count=1)
-    try:
-        await collect(as_role, 1, harvest(HERE, item("a")))
-        await collect(as_role, 2, harvest(HERE, item("a", jobStatus="IDLE"), day=2))
-        assert await rows(as_role, "SELECT job_status FROM current_jobs") == [("IDLE",)]
-        with pytest.raises(DatabaseError, match="the role lacks a permission: see the GRANTs"):
-            await migrate.upgrade(parse_database_url(as_role))
-    finally:
-        with psycopg.connect(postgres_url, autocommit=True) as owner:
-            owner.execute(f"DROP OWNED BY {role}".encode())
-            owner.execute(f"DROP ROLE {role}".encode())

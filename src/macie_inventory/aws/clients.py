@@ -3,7 +3,7 @@
 A call of ListClassificationJobs through the SDK's client costs four times what the request itself does. So each
 region's client makes its request once, without sending it; every page repeats that request over the client's own HTTP
 session, with another token and another account's signature. Endpoint, proxies, TLS, timeouts, user agent and the
-exceptions stay the SDK's (docs/adr/0007-one-request-per-region.md).
+exceptions stay the SDK's (docs/adr/0006-one-request-per-region.md).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import rich_click as click
@@ -19,7 +20,7 @@ QUERIES = {
         "SELECT account_name, region, name, job_status FROM failing_jobs ORDER BY account_name, region, name LIMIT 5"
     ),
     "Which paused jobs expire soon?": (
-        "SELECT account_name, region, name, round(days_left, 1) AS days_left FROM expiring_jobs ORDER BY days_left LIMIT 5"
+        "SELECT account_name, region, name, round(days_left, 1) AS days_left FROM expiring_jobs WHERE days_left > 0 ORDER BY days_left LIMIT 5"
     ),
     "What have we not seen, and why?": (
         "SELECT account_id, region, outcome, error_code FROM coverage_gaps ORDER BY account_id, region LIMIT 8"
@@ -30,7 +31,7 @@ QUERIES = {
 @click.command(cls=Command)
 @global_options
 @click.pass_context
-def demo(ctx: click.Context, **given: Any) -> None:
+def demo(ctx: click.RichContext, /, **given: Any) -> None:
     """Collect a simulated organization of 40 accounts into an SQLite file, and query it.
 
     No AWS account is needed and no network is used. The organization has gaps, as real ones have.
@@ -41,7 +42,7 @@ def demo(ctx: click.Context, **given: Any) -> None:
     from macie_inventory.cli.tables import print_table  # noqa: PLC0415 - with its users
     from macie_inventory.simulator import demo_world, running  # noqa: PLC0415 - only here
 
-    world, faults = demo_world()
+    world, faults = demo_world(now=_today())
     _forget_aws_environment()
     with running(world, faults=faults) as simulator:
         os.environ.update(simulator.environment())
@@ -69,6 +70,11 @@ def _forget_aws_environment() -> None:
     os.environ["NO_PROXY"] = "127.0.0.1"
 
 
+def _today() -> datetime:
+    """Give the moment at which today's simulated organization stands still: a second run of the day finds it unchanged."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 @click.command(cls=Command)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: any free one.")
 @click.option("--accounts", type=click.IntRange(1, 50_000), default=40, show_default=True, metavar="N", help="Accounts.")
@@ -85,7 +91,6 @@ def simulate(port: int, accounts: int, regions: int, jobs: int | None, seed: int
     eval "$(macie-inventory simulate … | head -6)"   # in another shell: export lines
     """
     import time  # noqa: PLC0415 - with its users
-    from datetime import UTC, datetime  # noqa: PLC0415 - with its users
 
     from macie_inventory.simulator import parse_faults, running, world_with_macie_in  # noqa: PLC0415 - only here
 
@@ -94,7 +99,7 @@ def simulate(port: int, accounts: int, regions: int, jobs: int | None, seed: int
     except ValueError as error:
         raise UsageError(f"--faults {faults!r}: {error}") from error
     world = world_with_macie_in(
-        regions, accounts=accounts, jobs=(0, 9) if jobs is None else jobs, seed=seed, now=datetime.now(UTC)
+        regions, accounts=accounts, jobs=(0, 9) if jobs is None else jobs, seed=seed, now=_today()
     )
     try:
         with running(world, faults=plan, port=port) as simulator:

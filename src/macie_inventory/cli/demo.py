@@ -6,12 +6,15 @@ import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from macie_inventory.cli.options import Command, global_options, settings_of
 from macie_inventory.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["demo", "simulate"]
 
@@ -20,7 +23,8 @@ QUERIES = {
         "SELECT account_name, region, name, job_status FROM failing_jobs ORDER BY account_name, region, name LIMIT 5"
     ),
     "Which paused jobs expire soon?": (
-        "SELECT account_name, region, name, round(days_left, 1) AS days_left FROM expiring_jobs WHERE days_left > 0 ORDER BY days_left LIMIT 5"
+        "SELECT account_name, region, name, round(days_left, 1) AS days_left FROM expiring_jobs "
+        "WHERE days_left > 0 ORDER BY days_left LIMIT 5"
     ),
     "What have we not seen, and why?": (
         "SELECT account_id, region, outcome, error_code FROM coverage_gaps ORDER BY account_id, region LIMIT 8"
@@ -36,26 +40,34 @@ def demo(ctx: click.RichContext, /, **given: Any) -> None:
 
     No AWS account is needed and no network is used. The organization has gaps, as real ones have.
     """
-    given["database"] = given.get("database") or ctx.find_root().params.get("database") or "sqlite:///macie-inventory-demo.db"
+    given["database"] = (
+        given.get("database") or ctx.find_root().params.get("database") or "sqlite:///macie-inventory-demo.db"
+    )
     settings = settings_of(ctx, given)
     from macie_inventory.cli.running import run_and_report  # noqa: PLC0415 - the AWS SDK takes a second
     from macie_inventory.cli.tables import print_table  # noqa: PLC0415 - with its users
+    from macie_inventory.settings import Settings  # noqa: PLC0415 - pydantic is slow to import
     from macie_inventory.simulator import demo_world, running  # noqa: PLC0415 - only here
+    from macie_inventory.store import parse_database_url  # noqa: PLC0415 - SQLAlchemy is slow to import
 
+    path = parse_database_url(settings.database).path
+    if path is None:
+        raise UsageError("the demonstration writes an SQLite file: name one with --database sqlite:///FILE")
     world, faults = demo_world(now=_today())
     _forget_aws_environment()
     with running(world, faults=faults) as simulator:
         os.environ.update(simulator.environment())
         click.echo(f"simulated AWS: {len(world.accounts)} accounts x {len(world.regions)} regions at {simulator.url}")
-        run_and_report(settings.model_copy(update={"region": tuple(world.regions), "format": "text"}))
+        # The user's own scope, role and limits are for the user's own organization.
+        shown = {name: getattr(settings, name) for name in ("database", "log_level", "log_format", "debug", "progress")}
+        run_and_report(Settings.model_construct(**shown, region=tuple(world.regions)))
     for question, sql in QUERIES.items():
         click.echo(f"\n{question}\n  {sql}")
-        print_table(*_rows_of(settings.database, sql))
+        print_table(*_rows_of(path, sql))
     click.echo(f"\nThe inventory stands in {settings.database}.")
 
 
-def _rows_of(database: str, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
-    path = database.removeprefix("sqlite:///")
+def _rows_of(path: Path, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
     with closing(sqlite3.connect(path)) as connection:
         cursor = connection.execute(sql)
         return [column[0] for column in cursor.description], cursor.fetchall()
@@ -77,11 +89,23 @@ def _today() -> datetime:
 
 @click.command(cls=Command)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: any free one.")
-@click.option("--accounts", type=click.IntRange(1, 50_000), default=40, show_default=True, metavar="N", help="Accounts.")
+@click.option(
+    "--accounts", type=click.IntRange(1, 50_000), default=40, show_default=True, metavar="N", help="Accounts."
+)
 @click.option("--regions", type=click.IntRange(1, 22), default=5, show_default=True, metavar="N", help="Regions.")
-@click.option("--jobs", type=click.IntRange(0, 100_000), default=None, metavar="N", help="Jobs per account and region; default 0 to 9.")
-@click.option("--seed", type=int, default=7, show_default=True, metavar="N", help="The same seed, the same organization.")
-@click.option("--faults", default="", metavar="SPEC", help="What goes wrong, such as throttle=0.1,role-missing=3,macie-off=5%.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(0, 100_000),
+    default=None,
+    metavar="N",
+    help="Jobs per account and region; default 0 to 9.",
+)
+@click.option(
+    "--seed", type=int, default=7, show_default=True, metavar="N", help="The same seed, the same organization."
+)
+@click.option(
+    "--faults", default="", metavar="SPEC", help="What goes wrong, such as throttle=0.1,role-missing=3,macie-off=5%."
+)
 @global_options
 def simulate(port: int, accounts: int, regions: int, jobs: int | None, seed: int, faults: str, **_: Any) -> None:
     """Serve the simulated AWS on a loopback port until interrupted.

@@ -210,12 +210,14 @@ def test_tracing_names_what_is_recorded() -> None:
     with telemetry.run():
         telemetry.planned("the-run", [target])
         with telemetry.target(target) as note:
+            with telemetry.call("macie2.ListClassificationJobs"):
+                pass
             note(Harvest(target=target, outcome=Outcome.COLLECTED))
         telemetry.ended(RunStatus.COMPLETE)
     for span in recorded.spans():
-        assert f"\n| `{span.name}` |" in text
+        assert f"\n| `{span.name}`" in text
         for attribute in span.attributes or {}:
             short = attribute.removeprefix("macie_inventory")
             assert f"`{attribute}`" in text or f"`{short}`" in text, attribute
     documented = set(re.findall(r"^\| `(macie_inventory\.[\w.]+)` \| (?:counter|histogram)", text, re.MULTILINE))
-    assert documented == recorded.metric_names() | {"macie_inventory.call.duration"}
+    assert documented == recorded.metric_names()

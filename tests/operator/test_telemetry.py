@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
-import aioboto3
-import anyio
 import pytest
-from botocore.exceptions import ClientError
 from opentelemetry.trace import StatusCode
 from tests.operator.programs import run
 from tests.operator.spans import Recorded, attributes
-from tests.support.line import aws_environment
 
+from macie_inventory.aws.failures import CallError
 from macie_inventory.errors import ConfigurationError
 from macie_inventory.model import Harvest, Outcome, RunStatus, Target
-from macie_inventory.simulator import Fault, FaultKind, FaultPlan, Rule, generate_world, running
+from macie_inventory.outcome import Failure, Kind, Phase
 from macie_inventory.telemetry import open_telemetry, wanted_exporters
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from macie_inventory.simulator import Simulator
 
 ONE = Target("111122223333", "eu-west-1")
 TWO = Target("111122223333", "us-east-1")
 OTLP = "http://127.0.0.1:4318"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run asynchronous tests on asyncio, the only loop that the SDK knows."""
-    return "asyncio"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """Serve an AWS whose second region throttles everything and whose third never answers."""
-    world = generate_world(accounts=1, regions=3, jobs=1, seed=1)
-    throttled, silent = sorted(world.regions)[1:]
-    rules = (
-        Rule(fault=Fault(kind=FaultKind.THROTTLE), regions=frozenset({throttled})),
-        Rule(fault=Fault(kind=FaultKind.HANG), regions=frozenset({silent})),
-    )
-    with running(world, faults=FaultPlan(rules=rules)) as simulator, aws_environment(simulator):
-        yield simulator
+CALLS = "macie_inventory.call.duration"
 
 
 @pytest.mark.parametrize(
@@ -167,36 +142,50 @@ def test_a_run_that_ends_early_leaves_no_span_open() -> None:
     }
 
 
-@pytest.mark.anyio
-async def test_calls_hang_from_their_target(sim: Simulator) -> None:
-    """Each call of a watched client is a span of the target it was made for: answered, refused or given up."""
+def failed(code: str | None, status: int) -> CallError:
+    """Give what a refused call raises."""
+    failure = Failure(phase=Phase.LIST, kind=Kind.RESPONSE, code=code, status=status, request_id="the-request")
+    return CallError(failure)
+
+
+def test_calls_hang_from_their_target() -> None:
+    """Each attempt of a call is a span of the target it was made for: answered, refused or given up."""
     recorded = Recorded()
     telemetry = recorded.telemetry()
-    good, throttled, silent = sorted(sim.world.regions)
-    targets = [Target(sim.world.caller_account_id, region) for region in (good, throttled, silent)]
 
-    async def visit(target: Target) -> None:
-        with telemetry.target(target) as note:
-            async with aioboto3.Session().client("macie2", region_name=target.region) as client:
-                telemetry.watch(client)
-                await client.list_classification_jobs()
-            note(Harvest(target=target, outcome=Outcome.COLLECTED))
+    def attempt(name: str, error: BaseException | None = None) -> None:
+        with suppress(CallError, asyncio.CancelledError), telemetry.call(name):
+            if error is not None:
+                raise error
 
     with telemetry.run():
-        telemetry.planned("the-run", targets)
-        await visit(targets[0])
-        with pytest.raises(ClientError):
-            await visit(targets[1])
-        with anyio.move_on_after(0.5):
-            await visit(targets[2])
-    calls = {attributes(span)["cloud.region"]: span for span in recorded.spans("macie2.ListClassificationJobs")}
-    assert all(recorded.line(span)[1:] == ["target", "account", "run"] for span in calls.values())
-    assert attributes(calls[good])["http.response.status_code"] == 200
-    assert attributes(calls[throttled])["error.type"] == "ThrottlingException"
-    assert [calls[region].status.status_code for region in (good, throttled, silent)] == [
-        StatusCode.UNSET,
-        StatusCode.ERROR,
-        StatusCode.ERROR,
-    ]
-    assert calls[silent].status.description == "given up"
-    assert sum(point.count for point in recorded.points("macie_inventory.call.duration")) == 2
+        attempt("sts.GetCallerIdentity")
+        telemetry.planned("the-run", [ONE])
+        with telemetry.target(ONE) as note:
+            attempt("sts.AssumeRole")
+            attempt("macie2.ListClassificationJobs", failed("ThrottlingException", 429))
+            attempt("macie2.ListClassificationJobs", failed(None, 503))
+            attempt("macie2.ListClassificationJobs", asyncio.CancelledError())
+            attempt("macie2.ListClassificationJobs")
+            note(Harvest(target=ONE, outcome=Outcome.COLLECTED))
+    (who,) = recorded.spans("sts.GetCallerIdentity")
+    assert recorded.line(who) == ["sts.GetCallerIdentity", "run"]
+    (assume,) = recorded.spans("sts.AssumeRole")
+    assert recorded.line(assume) == ["sts.AssumeRole", "target", "account", "run"]
+    assert "cloud.region" not in attributes(assume)
+    lists = recorded.spans("macie2.ListClassificationJobs")
+    assert {tuple(recorded.line(span)[1:]) for span in lists} == {("target", "account", "run")}
+    assert {attributes(span)["cloud.region"] for span in lists} == {"eu-west-1"}
+    assert [attributes(span).get("error.type") for span in lists] == ["ThrottlingException", "503", "given up", None]
+    assert [span.status.status_code is StatusCode.ERROR for span in lists] == [True, True, True, False]
+    assert attributes(lists[0])["aws.request_id"] == "the-request"
+    assert attributes(lists[0])["http.response.status_code"] == 429
+    counted = {(p.attributes["rpc.method"], p.attributes.get("error.type")): p.count for p in recorded.points(CALLS)}
+    assert counted == {
+        ("GetCallerIdentity", None): 1,
+        ("AssumeRole", None): 1,
+        ("ListClassificationJobs", None): 1,
+        ("ListClassificationJobs", "ThrottlingException"): 1,
+        ("ListClassificationJobs", "503"): 1,
+        ("ListClassificationJobs", "given up"): 1,
+    }

@@ -23,8 +23,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "postgresql.md").read_te
 
 
 def _block(name: str) -> str:
-    (block,): list[str] = re.findall(rf"^```sql {name}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-    return block
+    blocks = re.findall(rf"^```sql {name}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1
+    return str(blocks[0])
 
 
 @pytest.fixture
@@ -70,7 +71,9 @@ async def test_the_pages_grants_are_enough(postgres_url: str, roles: dict[str, s
         _grant(postgres_url, "grants", roles["schema"])
     await collect(roles["collector"], 1, harvest(HERE, item("a")))
     await collect(roles["collector"], 2, harvest(HERE, item("a", jobStatus="IDLE"), item("b"), day=2))
-    with pytest.raises(DatabaseError, match=r"the role lacks a permission: see the GRANTs in docs/how-to/postgresql.md"):
+    with pytest.raises(
+        DatabaseError, match=r"the role lacks a permission: see the GRANTs in docs/how-to/postgresql.md"
+    ):
         await migrate.upgrade(parse_database_url(roles["collector"]))
     async with open_query(
         parse_database_url(roles["reader"]), "SELECT job_status FROM current_jobs ORDER BY 1"

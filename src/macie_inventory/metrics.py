@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry, Gauge
 
-    from macie_inventory.store import RunSummary
+    from macie_inventory.store import DatabaseUrl, RunSummary
 
-__all__ = ["RunHistory", "check_metrics_file", "metrics_of", "write_metrics"]
+__all__ = ["RunHistory", "check_metrics_file", "metrics_of", "read_history", "write_metrics"]
 
 STATUSES = (RunStatus.COMPLETE, RunStatus.PARTIAL, RunStatus.FAILED, RunStatus.INTERRUPTED)
 JOB_STATUSES = ("RUNNING", "PAUSED", "CANCELLED", "COMPLETE", "IDLE", "USER_PAUSED")
@@ -41,6 +41,18 @@ def check_metrics_file(path: Path) -> None:
         raise ConfigurationError(
             f"--metrics-file {path}: cannot write in {path.parent}; create it, or name another folder"
         )
+
+
+async def read_history(url: DatabaseUrl) -> RunHistory:
+    """Ask a database for its runs; raises DatabaseError when it cannot be asked."""
+    from macie_inventory.store import open_query  # noqa: PLC0415 - SQLAlchemy is slow to import
+
+    async with open_query(url, "SELECT status, count(*), max(finished_at) FROM runs GROUP BY status") as rows:
+        runs = [row async for batch in rows.batches for row in batch]
+    return RunHistory(
+        runs_by_status={status: count for status, count, _ in runs},
+        last_complete_at=next((moment for status, _, moment in runs if status == RunStatus.COMPLETE), None),
+    )
 
 
 def write_metrics(path: Path, summary: RunSummary, history: RunHistory) -> None:

@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.operator.programs import ROOT, run
 
 from macie_inventory.errors import ConfigurationError, MacieInventoryError
-from macie_inventory.metrics import RunHistory, check_metrics_file, write_metrics
-from macie_inventory.model import Outcome, RunStatus
-from macie_inventory.store import RunSummary
+from macie_inventory.metrics import RunHistory, check_metrics_file, read_history, write_metrics
+from macie_inventory.model import Outcome, RunStart, RunStatus
+from macie_inventory.store import RunSummary, open_store, parse_database_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,6 +162,28 @@ def test_a_file_that_cannot_be_written_afterwards_is_an_error(tmp_path: Path) ->
     """A folder that went away during the run is reported, with the run being stored."""
     with pytest.raises(MacieInventoryError, match="the run is stored, but"):
         write_metrics(tmp_path / "gone" / "macie.prom", SUMMARY, HISTORY)
+
+
+@pytest.mark.anyio
+async def test_the_history_is_read_from_the_database(tmp_path: Path) -> None:
+    """The runs that the database holds are counted by status, and the end of the newest complete one is found."""
+    url = parse_database_url(f"sqlite:///{tmp_path / 'inventory.db'}")
+    ends = (RunStatus.COMPLETE, "11"), (RunStatus.PARTIAL, "13"), (RunStatus.COMPLETE, "12")
+    async with open_store(url) as store:
+        for number, (status, hour) in enumerate(ends):
+            run = RunStart(
+                run_id=f"run-{number}",
+                started_at="2026-11-01T10:00:00.000000Z",
+                tool_version="1",
+                caller_arn="arn:aws:iam::111122223333:user/audit",
+                partition="aws",
+                scope={},
+            )
+            await store.begin_run(run, [], [])
+            await store.finish_run(status, f"2026-11-01T{hour}:00:00.000000Z")
+    assert await read_history(url) == RunHistory(
+        runs_by_status={"complete": 2, "partial": 1}, last_complete_at="2026-11-01T12:00:00.000000Z"
+    )
 
 
 def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path) -> None:

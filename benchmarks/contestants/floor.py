@@ -44,7 +44,7 @@ class Signer:
         self._access_key = access_key
         self._secret = f"AWS4{secret_key}".encode()
         self._token = token
-        self._keys: dict[tuple[str, str, str], hmac.HMAC] = {}
+        self._keys: dict[tuple[str, str, str], bytes] = {}
 
     def headers(self, service: str, region: str, path: str, content: str, body: bytes) -> dict[str, str]:
         """Give the headers of a signed request."""
@@ -61,14 +61,13 @@ class Signer:
             secret = self._secret
             for part in (date, region, service, "aws4_request"):
                 secret = hmac.digest(secret, part.encode(), "sha256")
-            key = self._keys[date, region, service] = hmac.new(secret, digestmod="sha256")
-        signature = key.copy()
-        signature.update(to_sign.encode())
+            key = self._keys[date, region, service] = secret
+        signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
         headers = {
             "Content-Type": content,
             "X-Amz-Date": moment,
             "Authorization": f"AWS4-HMAC-SHA256 Credential={self._access_key}/{scope}, "
-            f"SignedHeaders={names}, Signature={signature.hexdigest()}",
+            f"SignedHeaders={names}, Signature={signature}",
         }
         if self._token:
             headers["X-Amz-Security-Token"] = self._token

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import rich_click as click
 
 from macie_inventory.cli.options import Command, global_options, settings_of
 from macie_inventory.errors import UsageError
+from macie_inventory.model import parse_timestamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def demo(ctx: click.RichContext, /, **given: Any) -> None:
     path = parse_database_url(settings.database).path
     if path is None:
         raise UsageError("the demonstration writes an SQLite file: name one with --database sqlite:///FILE")
-    world, faults = demo_world(now=_today())
+    world, faults = demo_world(now=_first_seen(path))
     _forget_aws_environment()
     with running(world, faults=faults) as simulator:
         os.environ.update(simulator.environment())
@@ -82,9 +83,14 @@ def _forget_aws_environment() -> None:
     os.environ["NO_PROXY"] = "127.0.0.1"
 
 
-def _today() -> datetime:
-    """Give the moment at which today's simulated organization stands still: a second run of the day finds it unchanged."""
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def _first_seen(path: Path) -> datetime:
+    """Give the moment at which the organization stands still: a second demonstration finds what the first one left."""
+    if path.exists():
+        with suppress(sqlite3.Error):
+            _, [(started_at,)] = _rows_of(path, "SELECT min(started_at) FROM runs")
+            if started_at is not None:
+                return parse_timestamp(str(started_at))
+    return datetime.now(UTC)
 
 
 @click.command(cls=Command)
@@ -123,7 +129,11 @@ def simulate(port: int, accounts: int, regions: int, jobs: int | None, seed: int
     except ValueError as error:
         raise UsageError(f"--faults {faults!r}: {error}") from error
     world = world_with_macie_in(
-        regions, accounts=accounts, jobs=(0, 9) if jobs is None else jobs, seed=seed, now=_today()
+        regions,
+        accounts=accounts,
+        jobs=(0, 9) if jobs is None else jobs,
+        seed=seed,
+        now=datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
     )
     try:
         with running(world, faults=plan, port=port) as simulator:

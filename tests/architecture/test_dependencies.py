@@ -18,7 +18,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 
 
 def _names(requirements: list[str]) -> set[str]:
-    names = {canonicalize_name(Requirement(text).name) for text in requirements}
+    names: set[str] = {canonicalize_name(Requirement(text).name) for text in requirements}
     return names - {PROJECT["project"]["name"]}
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-
 from macie_inventory.aws.failures import CallError, translate
 from macie_inventory.aws.slots import NO_SLOT
 from macie_inventory.outcome import Action, judge

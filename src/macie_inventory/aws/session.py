@@ -6,7 +6,6 @@ import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import aioboto3
 from botocore.exceptions import BotoCoreError
 
 from macie_inventory.aws.clients import MacieClients, client_config
@@ -24,6 +23,8 @@ from macie_inventory.outcome import Phase
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import aioboto3
+
     from macie_inventory.aws.regions import RegionCatalogue
     from macie_inventory.config import Limits, RoleSettings
     from macie_inventory.criteria import ListingRequest
@@ -37,7 +38,7 @@ FALLBACK_REGION = "us-east-1"
 class Aws:
     """AWS as one run sees it; made by `open_aws`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that one run has of AWS
         self,
         *,
         identity: Identity,

@@ -7,6 +7,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from click.exceptions import Abort, Exit
 
 from macie_inventory.cli.collect import collect
 from macie_inventory.cli.db import db
@@ -15,6 +16,7 @@ from macie_inventory.cli.doctor import doctor
 from macie_inventory.cli.iam import iam
 from macie_inventory.cli.options import global_options
 from macie_inventory.cli.plan import plan
+from macie_inventory.cli.report import report
 from macie_inventory.cli.runs import runs
 from macie_inventory.errors import MacieInventoryError
 
@@ -51,7 +53,7 @@ def cli(**_: object) -> None:
     """
 
 
-for command in (collect, plan, runs, db, demo, simulate, doctor, iam):
+for command in (collect, plan, runs, db, demo, simulate, doctor, iam, report):
     cli.add_command(command)
 
 
@@ -60,9 +62,9 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     try:
         result = cli.main(list(arguments), prog_name="macie-inventory", standalone_mode=False)
-    except click.exceptions.Exit as leave:
+    except Exit as leave:
         return leave.exit_code
-    except click.exceptions.Abort:
+    except Abort:
         return 130
     except click.ClickException as error:
         return _complain(_one_line(error.format_message()), error.exit_code, debug=debug)
@@ -71,7 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
-        return _complain(f"unexpected {type(error).__name__}: {_one_line(str(error))} (--debug shows where)", 1, debug=debug)
+        return _complain(
+            f"unexpected {type(error).__name__}: {_one_line(str(error))} (--debug shows where)", 1, debug=debug
+        )
     return result if isinstance(result, int) else 0
 
 

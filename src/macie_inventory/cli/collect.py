@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
@@ -19,9 +18,6 @@ from macie_inventory.cli.options import (
     settings_of,
 )
 from macie_inventory.errors import UsageError
-
-if TYPE_CHECKING:
-    from macie_inventory.settings import Settings
 
 __all__ = ["collect"]
 
@@ -42,7 +38,7 @@ __all__ = ["collect"]
 @format_option
 @global_options
 @click.pass_context
-def collect(ctx: click.Context, resume: str | None, **given: Any) -> int:
+def collect(ctx: click.RichContext, /, resume: str | None, **given: Any) -> int:
     """Collect every classification job of every account and region into the database.
 
     Exit code 0: every target is covered. 3: there are gaps, and they are listed.

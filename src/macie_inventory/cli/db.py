@@ -26,7 +26,7 @@ def db() -> None:
 @click.option("--backup", is_flag=True, help="Copy an SQLite file before it is changed.")
 @global_options
 @click.pass_context
-def upgrade(ctx: click.Context, backup: bool, **given: Any) -> None:  # noqa: FBT001 - an option
+def upgrade(ctx: click.RichContext, /, backup: bool, **given: Any) -> None:
     """Create the schema, or bring it to what this version writes."""
     url, migrate = _open(ctx, given)
     import anyio  # noqa: PLC0415 - after the options are known to be right
@@ -44,7 +44,7 @@ def upgrade(ctx: click.Context, backup: bool, **given: Any) -> None:  # noqa: FB
 @db.command(cls=Command)
 @global_options
 @click.pass_context
-def current(ctx: click.Context, **given: Any) -> None:
+def current(ctx: click.RichContext, /, **given: Any) -> None:
     """Print the database's revision, and the one that this version writes."""
     url, migrate = _open(ctx, given)
     import anyio  # noqa: PLC0415 - after the options are known to be right
@@ -56,7 +56,7 @@ def current(ctx: click.Context, **given: Any) -> None:
 @db.command(cls=Command)
 @global_options
 @click.pass_context
-def check(ctx: click.Context, **given: Any) -> None:
+def check(ctx: click.RichContext, /, **given: Any) -> None:
     """Succeed when the schema is what this version writes; otherwise say what to do and exit with 1."""
     url, migrate = _open(ctx, given)
     import anyio  # noqa: PLC0415 - after the options are known to be right

@@ -85,12 +85,12 @@ def _forget_aws_environment() -> None:
 
 def _first_seen(path: Path) -> datetime:
     """Give the moment at which the organization stands still: a second demonstration finds what the first one left."""
+    moment = datetime.now(UTC)
     if path.exists():
         with suppress(sqlite3.Error):
             _, [(started_at,)] = _rows_of(path, "SELECT min(started_at) FROM runs")
-            if started_at is not None:
-                return parse_timestamp(str(started_at))
-    return datetime.now(UTC)
+            moment = parse_timestamp(str(started_at)) if started_at else moment
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 @click.command(cls=Command)

@@ -37,7 +37,9 @@ class Command(click.RichCommand):
         """Repeat the option for each further value, then parse as ever."""
         if any(isinstance(parameter, click.Argument) for parameter in self.params):
             return super().parse_args(ctx, args)
-        repeatable = {name for parameter in self.params if getattr(parameter, "multiple", False) for name in parameter.opts}
+        repeatable = {
+            name for parameter in self.params if getattr(parameter, "multiple", False) for name in parameter.opts
+        }
         expanded: list[str] = []
         current: str | None = None
         for position, word in enumerate(args):
@@ -55,7 +57,7 @@ def _apply(function: F, *options: Callable[[F], F]) -> F:
     return function
 
 
-def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's own signature
+def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from macie_inventory import __version__  # noqa: PLC0415 - with its users
 
@@ -68,14 +70,22 @@ def global_options(function: F) -> F:
     return _apply(
         function,
         click.option(
-            "--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML file; default ./macie-inventory.toml."
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="TOML file; default ./macie-inventory.toml.",
         ),
         click.option("--database", metavar="URL", help="Default sqlite:///macie-inventory.db."),
         click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default warning."),
         click.option("--log-format", type=click.Choice(["text", "json"]), help="Default text."),
         click.option("--debug", is_flag=True, default=None, help="Show tracebacks, and log everything."),
         click.option(
-            "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version."
+            "--version",
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_print_version,
+            help="Show the version.",
         ),
     )
 
@@ -107,7 +117,9 @@ def scope_options(function: F) -> F:
         _several("--exclude-ou", "ID|/PATH…", "No account in these organizational units, or below."),
         _several("--region", "NAME…", "Only these regions; default every region that has Macie."),
         _several("--exclude-region", "NAME…", "Not these regions."),
-        click.option("--role-name", metavar="NAME", help="The role assumed in each account; default MacieInventoryReader."),
+        click.option(
+            "--role-name", metavar="NAME", help="The role assumed in each account; default MacieInventoryReader."
+        ),
         click.option("--external-id", metavar="ID", help="The external id that the role's trust policy asks for."),
         click.option("--session-name", metavar="NAME", help="Shows in CloudTrail; default macie-inventory."),
         click.option("--session-duration", metavar="SECONDS", help="900 to 43200; default 3600."),

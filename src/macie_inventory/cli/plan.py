@@ -17,7 +17,7 @@ __all__ = ["plan"]
 @format_option
 @global_options
 @click.pass_context
-def plan(ctx: click.Context, **given: Any) -> None:
+def plan(ctx: click.RichContext, /, **given: Any) -> None:
     """Show every target that collect would visit, and every exclusion with its reason.
 
     Only AWS Organizations and STS GetCallerIdentity are called; no database is opened.

@@ -55,16 +55,18 @@ def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
 
 
 async def _run(settings: Settings, observer: Observer, resume: str | None) -> tuple[RunSummary, Sequence[Gap]]:
-    stop, failure = Stop(), None
+    stop = Stop()
+    ended: tuple[RunSummary, Sequence[Gap]] | MacieInventoryError
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_heed_signals, stop, observer)
         try:
-            return await _collect(settings, observer, stop, resume)
+            ended = await _collect(settings, observer, stop, resume)
         except MacieInventoryError as error:
-            failure = error  # raised outside of the group, which would wrap it
-        finally:
-            tasks.cancel_scope.cancel()
-    raise failure
+            ended = error  # raised outside of the group, which would wrap it
+        tasks.cancel_scope.cancel()
+    if isinstance(ended, MacieInventoryError):
+        raise ended
+    return ended
 
 
 async def _collect(

@@ -28,7 +28,7 @@ def runs() -> None:
 @format_option
 @global_options
 @click.pass_context
-def list_(ctx: click.Context, limit: int, **given: Any) -> None:
+def list_(ctx: click.RichContext, /, limit: int, **given: Any) -> None:
     """List past runs, newest first."""
     settings = settings_of(ctx, given)
     import anyio  # noqa: PLC0415 - after the options are known to be right
@@ -52,7 +52,7 @@ def list_(ctx: click.Context, limit: int, **given: Any) -> None:
 @format_option
 @global_options
 @click.pass_context
-def show(ctx: click.Context, run_id: str, **given: Any) -> None:
+def show(ctx: click.RichContext, /, run_id: str, **given: Any) -> None:
     """Show one run and its gaps."""
     settings = settings_of(ctx, given)
     import anyio  # noqa: PLC0415 - after the options are known to be right

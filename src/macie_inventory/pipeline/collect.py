@@ -159,9 +159,10 @@ class _Visit:
         try:
             with anyio.CancelScope(shield=True):
                 await self.store.finish_run(status, timestamp(datetime.now(UTC)), reason)
-                return await self.store.summary(self.run_id), await self.store.gaps(self.run_id)
+                result = await self.store.summary(self.run_id), await self.store.gaps(self.run_id)
         except MacieInventoryError as error:
             raise failure or error from error
+        return result
 
     def _ending(self, failure: MacieInventoryError | None) -> tuple[RunStatus, str | None]:
         if failure is not None:

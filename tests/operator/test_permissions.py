@@ -11,7 +11,6 @@ import pytest
 from botocore import xform_name
 from tests.operator.programs import ROOT, macie_inventory
 
-from macie_inventory.cli.app import cli
 from macie_inventory.iam.actions import OPERATIONS, Caller
 from macie_inventory.simulator import generate_world, running
 
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLE = {operation.action for operation in OPERATIONS}
+WITHOUT_UNITS = {"MACIE_INVENTORY_ORGANIZATIONAL_UNITS": "false"}
+"""Only the command that asks for units walks the tree, which AWS lets one do slowly."""
+
 DOCUMENTATION = (ROOT / "docs" / "how-to" / "permissions.md").read_text()
 
 
@@ -31,11 +33,10 @@ def test_every_command_calls_what_the_table_says(tmp_path: Path) -> None:
             ("collect", "--database", database),
             ("collect", "--database", database, "--account-tag", "team=none"),
             ("plan", "--exclude-ou", "/Root/Nowhere"),
-            ("plan",),
-            *((("doctor", "--database", database, "--all"),) if "doctor" in cli.commands else ()),
+            ("doctor", "--database", database, "--all"),
         ):
-            region = ("--region", *world.regions) if arguments[0] != "doctor" else ()
-            macie_inventory(*arguments, *region, env=simulator.environment(), cwd=tmp_path)
+            env = simulator.environment() | WITHOUT_UNITS
+            macie_inventory(*arguments, "--region", *world.regions, env=env, cwd=tmp_path)
         received = {f"{key.service}:{key.operation}" for key in simulator.calls.received}
         foreign = {
             f"{signature.call.service}:{signature.call.operation}"

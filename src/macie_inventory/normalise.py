@@ -19,20 +19,26 @@ import msgspec
 from macie_inventory.model import Job, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from typing_extensions import Buffer
 
     from macie_inventory.model import Target
 
 __all__ = [
     "JOB_COLUMNS",
     "NotAListingError",
+    "Row",
     "bucket_rows",
     "criterion_rows",
     "job_row",
     "read_page",
     "storable_json",
     "storable_text",
+    "take_apart",
 ]
+
+Row = tuple[Any, ...]
 
 JOB_COLUMNS = (
     "account_id",
@@ -58,6 +64,7 @@ _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
 _ESCAPE = re.compile(r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|.)")
 _MOST_DIGITS = 4000
+_USUAL_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{3}|\d{6}))?Z", re.ASCII)
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -93,17 +100,16 @@ def read_page(body: bytes) -> tuple[list[Job], str | None]:
     """
     try:
         page = _decode_page(body)
-        jobs = [_job(_decode_key(item).job_id, str(item, "utf-8")) for item in page.items]
+        jobs = [_job(_decode_key(item).job_id, str(item, "utf-8"), item) for item in page.items]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_odd_page(body)
     return jobs, page.next_token or None
 
 
-def _job(job_id: str, raw: str) -> Job:
+def _job(job_id: str, raw: str, encoded: Buffer) -> Job:
     if not job_id.isascii() or "\x00" in job_id:
         job_id = storable_text(job_id)
-    digest = blake2b(raw.encode("utf-8", "surrogatepass"), digest_size=16, usedforsecurity=False).hexdigest()
-    return Job(job_id, raw, digest)
+    return Job(job_id, raw, blake2b(encoded, digest_size=16, usedforsecurity=False).hexdigest())
 
 
 def _read_odd_page(body: bytes) -> tuple[list[Job], str | None]:
@@ -116,7 +122,8 @@ def _read_odd_page(body: bytes) -> tuple[list[Job], str | None]:
     if not isinstance(items, list):
         raise NotAListingError("the body has no list of items")
     keyed = [item for item in items if isinstance(item, dict) and isinstance(item.get("jobId"), str)]
-    jobs = [_job(item["jobId"], json.dumps(item, separators=(",", ":"))) for item in keyed]
+    raws = [json.dumps(item, separators=(",", ":")) for item in keyed]
+    jobs = [_job(item["jobId"], raw, raw.encode()) for item, raw in zip(keyed, raws, strict=True)]
     if len(jobs) < len(items):
         raise NotAListingError("an item has no jobId", jobs)
     token = page.get("nextToken")
@@ -129,9 +136,35 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def job_row(target: Target, partition: str, job: Job) -> tuple[Any, ...]:
-    """Give one job's values in the order of JOB_COLUMNS."""
+def take_apart(target: Target, partition: str, job: Job) -> tuple[Row, list[Row], list[Row]]:
+    """Give one job's rows of `jobs` (in the order of JOB_COLUMNS), `job_buckets` and `job_criteria`."""
     item = _item(job)
+    key = (target.account_id, target.region, job.job_id)
+    buckets = [(*key, *bucket) for bucket in _buckets(item)]
+    criteria = [(*key, *criterion) for criterion in _criteria(item)] if "bucketCriteria" in item else []
+    return _columns(key, partition, job, item, len(buckets)), buckets, criteria
+
+
+def job_row(target: Target, partition: str, job: Job) -> Row:
+    """Give one job's values in the order of JOB_COLUMNS."""
+    return take_apart(target, partition, job)[0]
+
+
+def bucket_rows(job: Job) -> Iterator[tuple[str, str]]:
+    """Yield (bucket_account_id, bucket_name) for each bucket of `bucketDefinitions`, each pair once."""
+    yield from _buckets(_item(job))
+
+
+def criterion_rows(job: Job) -> Iterator[tuple[str, int, str, int, str | None, str | None, str | None]]:
+    """Yield (block, term, kind, item, comparator, key, value) for each value of `bucketCriteria`.
+
+    A criterion without values still yields one row, item 0, so that nothing the job says is lost.
+    """
+    yield from _criteria(_item(job))
+
+
+def _columns(key: tuple[str, str, str], partition: str, job: Job, item: Mapping[str, Any], buckets: int) -> Row:
+    account_id, region, job_id = key
     paused = _mapping(item.get("userPausedDetails"))
     definitions, criteria = item.get("bucketDefinitions"), item.get("bucketCriteria")
     selection = None
@@ -140,45 +173,38 @@ def job_row(target: Target, partition: str, job: Job) -> tuple[Any, ...]:
     elif criteria is not None:
         selection = "criteria"
     return (
-        target.account_id,
-        target.region,
-        job.job_id,
-        f"arn:{partition}:macie2:{target.region}:{target.account_id}:classification-job/{job.job_id}",
+        account_id,
+        region,
+        job_id,
+        f"arn:{partition}:macie2:{region}:{account_id}:classification-job/{job_id}",
         _text(item.get("name")),
         _text(item.get("jobType")),
         _text(item.get("jobStatus")),
         _moment(item.get("createdAt")),
         _text(_mapping(item.get("lastRunErrorStatus")).get("code")),
-        _moment(paused.get("jobPausedAt")),
-        _moment(paused.get("jobExpiresAt")),
-        _text(paused.get("jobImminentExpirationHealthEventArn")),
+        _moment(paused.get("jobPausedAt")) if paused else None,
+        _moment(paused.get("jobExpiresAt")) if paused else None,
+        _text(paused.get("jobImminentExpirationHealthEventArn")) if paused else None,
         selection,
-        sum(1 for _ in bucket_rows(job)) if selection == "definitions" else None,
+        buckets if selection == "definitions" else None,
         job.raw,
         job.digest,
     )
 
 
-def bucket_rows(job: Job) -> Iterator[tuple[str, str]]:
-    """Yield (bucket_account_id, bucket_name) for each bucket of `bucketDefinitions`, each pair once."""
-    seen = set()
-    for definition in _sequence(_item(job).get("bucketDefinitions")):
+def _buckets(item: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    pairs: dict[tuple[str, str], None] = {}
+    for definition in _sequence(item.get("bucketDefinitions")):
         account_id = _text(_mapping(definition).get("accountId")) or ""
         for bucket in _sequence(_mapping(definition).get("buckets")):
-            pair = (account_id, _text(bucket) or "")
-            if pair not in seen:
-                seen.add(pair)
-                yield pair
+            pairs[account_id, _text(bucket) or ""] = None
+    return pairs
 
 
-def criterion_rows(job: Job) -> Iterator[tuple[str, int, str, int, str | None, str | None, str | None]]:
-    """Yield (block, term, kind, item, comparator, key, value) for each value of `bucketCriteria`.
-
-    A criterion without values still yields one row, item 0, so that nothing the job says is lost.
-    """
-    criteria = _mapping(_item(job).get("bucketCriteria"))
+def _criteria(item: Mapping[str, Any]) -> Iterator[tuple[str, int, str, int, str | None, str | None, str | None]]:
+    blocks = _mapping(item.get("bucketCriteria"))
     for block in ("includes", "excludes"):
-        for term, element in enumerate(_sequence(_mapping(criteria.get(block)).get("and"))):
+        for term, element in enumerate(_sequence(_mapping(blocks.get(block)).get("and"))):
             simple = _mapping(element).get("simpleCriterion")
             if isinstance(simple, dict):
                 comparator, key = _text(simple.get("comparator")), _text(simple.get("key"))
@@ -248,7 +274,12 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - whatever AWS sent
 
 def _moment(value: Any) -> str | None:  # noqa: ANN401 - whatever AWS sent
     """Read ISO 8601 text or seconds since 1970 into UTC text; None when it is neither or outside years 1 to 9999."""
+    if value is None:
+        return None
     try:
+        if isinstance(value, str) and (usual := _USUAL_MOMENT.fullmatch(value)):
+            datetime.fromisoformat(value)  # raises for a day that does not exist
+            return f"{usual[1]}.{(usual[2] or '').ljust(6, '0')}Z"
         if isinstance(value, str) and not value.replace(".", "", 1).lstrip("-").isdigit():
             moment = datetime.fromisoformat(_FRACTION.sub(_microseconds, value.strip(), count=1))
             return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
-from macie_inventory.pipeline.collect import collect
-from macie_inventory.config import Scope
-from macie_inventory.simulator import Ending, FaultPlan, generate_world, serve
 from tests.support.line import aws_environment, quick_limits
 from tests.support.program import rows, stored_jobs
+
+from macie_inventory.config import Scope
+from macie_inventory.pipeline.collect import collect
+from macie_inventory.simulator import Ending, FaultPlan, generate_world, serve
+from macie_inventory.store import migrate, parse_database_url
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["survive"]
+__all__ = ["make_empty_database", "survive"]
+
+UNHURRIED = 1000.0
+"""A share of the quotas of Organizations that means: do not pace these calls; others test that."""
 
 
-async def survive(seed: int, folder: Path) -> int:
+async def make_empty_database(folder: Path) -> Path:
+    """Give a migrated SQLite file without rows, to be copied."""
+    path = folder / "empty.db"
+    await migrate.upgrade(parse_database_url(f"sqlite:///{path}"))
+    return path
+
+
+async def survive(seed: int, empty: Path, folder: Path) -> int:
     """Collect a small organization under a random plan in which every page recovers; give the faults that struck.
 
-    Asserts that the run is complete, with exactly the served jobs, one outcome per target, and the server's counts.
+    `empty` is a migrated database. Asserts that the run is complete, with exactly the served jobs, one outcome per
+    target, and the server's counts.
     """
     world = generate_world(accounts=4, regions=2, jobs=(0, 9), seed=seed)
     plan = FaultPlan.recoverable(probability=0.3, seed=seed, max_consecutive=3)
     database = folder / f"plan-{seed}.db"
+    shutil.copy(empty, database)
     scope = Scope(region=tuple(world.regions), page_size=1 + seed % 4, organizational_units=bool(seed % 2))
+    limits = quick_limits(read_timeout=0.4, organizations_quota_share=UNHURRIED)
     async with serve(world, faults=plan) as simulator:
         with aws_environment(simulator):
-            summary, gaps = await collect(
-                scope, database=f"sqlite:///{database}", limits=quick_limits(read_timeout=0.4)
-            )
+            summary, gaps = await collect(scope, database=f"sqlite:///{database}", limits=limits)
         faults = simulator.calls.faults.total()
         calls = simulator.calls.count(service="macie2")
         throttled = simulator.calls.count(service="macie2", ending=Ending.THROTTLED)
@@ -45,4 +59,3 @@ async def survive(seed: int, folder: Path) -> int:
     assert rows(database, "PRAGMA integrity_check") == [("ok",)]
     database.unlink()
     return faults
-

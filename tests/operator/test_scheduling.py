@@ -221,6 +221,7 @@ def test_the_image_copies_what_the_build_needs() -> None:
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     assert copied == {line.removeprefix("!") for line in ignore if line.startswith("!")}
     assert "*" in ignore
+    assert all((ROOT / path).exists() for path in copied)
 
 
 def test_the_roles_name_is_the_templates() -> None:

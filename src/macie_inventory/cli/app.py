@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from click.exceptions import Abort, Exit
 
+from macie_inventory.cli.changes import changes
 from macie_inventory.cli.collect import collect
 from macie_inventory.cli.db import db
 from macie_inventory.cli.demo import demo, simulate
 from macie_inventory.cli.doctor import doctor
+from macie_inventory.cli.export import export
 from macie_inventory.cli.iam import iam
 from macie_inventory.cli.options import global_options
 from macie_inventory.cli.plan import plan
+from macie_inventory.cli.prune import prune
+from macie_inventory.cli.query import query, views
 from macie_inventory.cli.report import report
 from macie_inventory.cli.runs import runs
 from macie_inventory.errors import MacieInventoryError
@@ -25,14 +29,19 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "run"]
 
+# A paragraph each: rich-click joins the lines of one.
 EXIT_CODES = """\
-\b
 Exit codes:
-  0    complete: every target is covered
-  1    the run failed (credentials, Organizations, database)
-  2    usage or configuration
-  3    partial: the gaps are listed
-  130  interrupted
+
+0    complete: every target is covered
+
+1    the run failed (credentials, Organizations, database)
+
+2    usage or configuration
+
+3    partial: the gaps are listed
+
+130  interrupted
 """
 
 
@@ -53,7 +62,8 @@ def cli(**_: object) -> None:
     """
 
 
-for command in (collect, plan, runs, db, demo, simulate, doctor, iam, report):
+db.add_command(prune)
+for command in (collect, plan, runs, query, views, changes, report, export, db, doctor, iam, demo, simulate):
     cli.add_command(command)
 
 

@@ -26,7 +26,7 @@ __all__ = ["changes"]
 @global_options
 @click.pass_context
 def changes(ctx: click.Context, /, since: str, form: str, **given: Any) -> None:
-    r"""Show which jobs appeared, changed, disappeared and came back, newest first.
+    """Show which jobs appeared, changed, disappeared and came back, newest first.
 
     \b
     macie-inventory changes

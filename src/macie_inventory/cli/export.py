@@ -30,7 +30,7 @@ __all__ = ["export"]
 @global_options
 @click.pass_context
 def export(ctx: click.Context, /, form: Format, output: Path, names: tuple[str, ...], **given: Any) -> None:
-    r"""Write views as files, one each; a file appears whole or not at all.
+    """Write views as files, one each; a file appears whole or not at all.
 
     \b
     macie-inventory export --format parquet --output export/

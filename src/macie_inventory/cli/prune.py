@@ -20,7 +20,7 @@ __all__ = ["prune"]
 def prune(
     ctx: click.Context, /, older_than: str | None, missing_older_than: str | None, yes: bool, **given: Any
 ) -> None:
-    r"""Delete old runs, changes and missing jobs; a dry run unless told otherwise.
+    """Delete old runs, changes and missing jobs; a dry run unless told otherwise.
 
     The newest attempt at each account and region, and the newest that covered it, always stay.
 

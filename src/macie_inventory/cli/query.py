@@ -35,7 +35,7 @@ __all__ = ["query", "views"]
 @global_options
 @click.pass_context
 def query(ctx: click.Context, /, sql: str | None, form: str, **given: Any) -> None:
-    r"""Ask the inventory a question in SQL; nothing can be written.
+    """Ask the inventory a question in SQL; nothing can be written.
 
     \b
     macie-inventory query "SELECT account_name, name FROM failing_jobs"

@@ -77,27 +77,31 @@ def stackset_template(request: Request, member_body: str) -> Json:
         "Resources": {
             "MemberRoles": {
                 "Type": "AWS::CloudFormation::StackSet",
-                "Properties": {
-                    "StackSetName": "macie-inventory-member-role",
-                    "Description": "The role that macie-inventory assumes in each account.",
-                    "PermissionModel": "SERVICE_MANAGED",
-                    "CallAs": _ref("CallAs"),
-                    "AutoDeployment": {"Enabled": True, "RetainStacksOnAccountRemoval": False},
-                    "ManagedExecution": {"Active": True},
-                    "Capabilities": ["CAPABILITY_NAMED_IAM"],
-                    "OperationPreferences": {"MaxConcurrentPercentage": 100, "FailureTolerancePercentage": 100},
-                    "Parameters": [{"ParameterKey": name, "ParameterValue": _ref(name)} for name in parameters],
-                    "StackInstancesGroup": [
-                        {
-                            "DeploymentTargets": {"OrganizationalUnitIds": _ref("OrganizationalUnitIds")},
-                            # IAM is global: one region is enough.
-                            "Regions": [_ref("AWS::Region")],
-                        }
-                    ],
-                    "TemplateBody": member_body,
-                },
+                "Properties": _stackset_properties(parameters, member_body),
             }
         },
+    }
+
+
+def _stackset_properties(parameters: Json, member_body: str) -> Json:
+    return {
+        "StackSetName": "macie-inventory-member-role",
+        "Description": "The role that macie-inventory assumes in each account.",
+        "PermissionModel": "SERVICE_MANAGED",
+        "CallAs": _ref("CallAs"),
+        "AutoDeployment": {"Enabled": True, "RetainStacksOnAccountRemoval": False},
+        "ManagedExecution": {"Active": True},
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "OperationPreferences": {"MaxConcurrentPercentage": 100, "FailureTolerancePercentage": 100},
+        "Parameters": [{"ParameterKey": name, "ParameterValue": _ref(name)} for name in parameters],
+        "StackInstancesGroup": [
+            {
+                "DeploymentTargets": {"OrganizationalUnitIds": _ref("OrganizationalUnitIds")},
+                # IAM is global: one region is enough.
+                "Regions": [_ref("AWS::Region")],
+            }
+        ],
+        "TemplateBody": member_body,
     }
 
 

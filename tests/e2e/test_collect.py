@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.support.program import Program, rows, stored_jobs
 
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from macie_inventory.simulator import Simulator
 
 
-def served(simulator: Simulator) -> dict[tuple[str, str], dict[str, object]]:
+def served(simulator: Simulator) -> dict[tuple[str, str], dict[str, Any]]:
     """Give what the simulated AWS holds, as `stored_jobs` gives what was stored."""
     return {
-        target: {job.job_id: json.loads(job.body) for job in jobs} for target, jobs in simulator.world.truth().items() if jobs
+        target: {job.job_id: json.loads(job.body) for job in jobs}
+        for target, jobs in simulator.world.truth().items()
+        if jobs
     }
 
 
@@ -36,7 +38,9 @@ def test_every_job_is_stored_as_it_was_served(tmp_path: Path) -> None:
     assert printed["targets"] == {"total": 33, "covered": 33, "failed": 0, "by_outcome": {"collected": 33}}
     assert printed["jobs"] == {"seen": jobs, "appeared": jobs, "updated": 0, "disappeared": 0, "reappeared": 0}
     assert printed["gaps"] == []
-    assert rows(tmp_path / "x.db", "SELECT count(*) FROM accounts WHERE ou_path LIKE '/Root%' AND parent_id IS NOT NULL")
+    assert rows(
+        tmp_path / "x.db", "SELECT count(*) FROM accounts WHERE ou_path LIKE '/Root%' AND parent_id IS NOT NULL"
+    )
     assert (tmp_path / "x.db").stat().st_mode & 0o777 == 0o600
 
 
@@ -59,10 +63,14 @@ def test_columns_and_child_rows_say_what_the_items_say(tmp_path: Path) -> None:
         buckets = {(d["accountId"], b) for d in item.get("bucketDefinitions") or [] for b in d["buckets"]}
         key = (account, region, job_id)
         where = "account_id = ? AND region = ? AND job_id = ?"
-        assert set(rows(database, f"SELECT bucket_account_id, bucket_name FROM job_buckets WHERE {where}", *key)) == buckets
+        assert (
+            set(rows(database, f"SELECT bucket_account_id, bucket_name FROM job_buckets WHERE {where}", *key))
+            == buckets
+        )
         assert count == (len(buckets) if "bucketDefinitions" in item else None)
         values = sum(
-            len(element.get("simpleCriterion", {}).get("values", [])) + len(element.get("tagCriterion", {}).get("tagValues", []))
+            len(element.get("simpleCriterion", {}).get("values", []))
+            + len(element.get("tagCriterion", {}).get("tagValues", []))
             for block in (item.get("bucketCriteria") or {}).values()
             for element in block.get("and", [])
         )
@@ -94,7 +102,9 @@ def test_gaps_are_listed_and_the_exit_code_says_so(tmp_path: Path) -> None:
         before = stored_jobs(tmp_path / "x.db")
         simulator.reset(faults=FaultPlan(conditions=plan.conditions, seed=plan.seed))
         printed = program.collect("--database", "sqlite:///x.db", "--region", *world.regions, expect=3)
-        outcomes = rows(tmp_path / "x.db", "SELECT account_id, region, outcome, error_code FROM coverage_gaps ORDER BY 1, 2")
+        outcomes = rows(
+            tmp_path / "x.db", "SELECT account_id, region, outcome, error_code FROM coverage_gaps ORDER BY 1, 2"
+        )
     assert printed["status"] == "partial"
     assert printed["jobs"]["disappeared"] == 0
     assert stored_jobs(tmp_path / "x.db") == before
@@ -113,10 +123,14 @@ def test_a_filtered_run_marks_nothing_missing(tmp_path: Path) -> None:
         printed = program.collect(
             "--database", "sqlite:///x.db", "--region", *world.regions, "--include", "jobStatus EQ RUNNING,PAUSED"
         )
-        running_now = sum(job["jobStatus"] in ("RUNNING", "PAUSED") for jobs in served(simulator).values() for job in jobs.values())
+        running_now = sum(
+            job["jobStatus"] in ("RUNNING", "PAUSED") for jobs in served(simulator).values() for job in jobs.values()
+        )
     assert printed["jobs"]["seen"] == running_now
     assert stored_jobs(tmp_path / "x.db") == before
-    assert rows(tmp_path / "x.db", "SELECT json_extract(filter_criteria, '$.includes[0].key') FROM runs ORDER BY 1 DESC") == [
+    assert rows(
+        tmp_path / "x.db", "SELECT json_extract(filter_criteria, '$.includes[0].key') FROM runs ORDER BY 1 DESC"
+    ) == [
         ("jobStatus",),
         (None,),
     ]

@@ -49,8 +49,15 @@ def test_a_signal_ends_a_run_in_good_order(number: signal.Signals, moment: float
     with running(slow_world(), faults=SLOW) as simulator:
         program = Program(tmp_path, simulator)
         process = program.start(
-            "collect", "--format", "json", "--database", "sqlite:///x.db", "--region", *simulator.world.regions,
-            "--concurrency", "10",
+            "collect",
+            "--format",
+            "json",
+            "--database",
+            "sqlite:///x.db",
+            "--region",
+            *simulator.world.regions,
+            "--concurrency",
+            "10",
         )
         deadline = time.monotonic() + 30
         while simulator.calls.count(service="macie2") < 15 * moment:
@@ -67,7 +74,9 @@ def test_a_signal_ends_a_run_in_good_order(number: signal.Signals, moment: float
     assert lasted < 2
     assert printed["status"] == "interrupted"
     assert printed["targets"]["by_outcome"]["not_attempted"] > 0
-    assert rows(tmp_path / "x.db", "SELECT status, error FROM runs") == [("interrupted", f"interrupted by {number.name}")]
+    assert rows(tmp_path / "x.db", "SELECT status, error FROM runs") == [
+        ("interrupted", f"interrupted by {number.name}")
+    ]
     assert rows(tmp_path / "x.db", "SELECT count(*) FROM leases") == [(0,)]
 
 
@@ -85,7 +94,9 @@ def test_a_signal_before_the_first_target_ends_at_once(moment: float, tmp_path: 
     assert process.returncode in (130, -signal.SIGTERM), errors
     assert "Traceback" not in errors
     if (tmp_path / "macie-inventory.db").exists():
-        assert {status for (status,) in rows(tmp_path / "macie-inventory.db", "SELECT status FROM runs")} <= {"interrupted"}
+        assert {status for (status,) in rows(tmp_path / "macie-inventory.db", "SELECT status FROM runs")} <= {
+            "interrupted"
+        }
 
 
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
@@ -108,8 +119,15 @@ def test_a_time_limit_is_an_interruption_that_is_partial(tmp_path: Path) -> None
         program = Program(tmp_path, simulator)
         began = time.monotonic()
         printed = program.collect(
-            "--database", "sqlite:///x.db", "--region", *simulator.world.regions, "--concurrency", "10",
-            "--timeout", "1.5", expect=3,
+            "--database",
+            "sqlite:///x.db",
+            "--region",
+            *simulator.world.regions,
+            "--concurrency",
+            "10",
+            "--timeout",
+            "1.5",
+            expect=3,
         )
         assert time.monotonic() - began < 6
         check_whole(tmp_path / "x.db", simulator)
@@ -123,8 +141,15 @@ def test_resume_visits_only_what_is_not_covered(tmp_path: Path) -> None:
     with running(slow_world(), faults=SLOW) as simulator:
         program = Program(tmp_path, simulator)
         first = program.collect(
-            "--database", "sqlite:///x.db", "--region", *simulator.world.regions, "--concurrency", "10",
-            "--timeout", "1.5", expect=3,
+            "--database",
+            "sqlite:///x.db",
+            "--region",
+            *simulator.world.regions,
+            "--concurrency",
+            "10",
+            "--timeout",
+            "1.5",
+            expect=3,
         )
         simulator.reset(faults=FaultPlan())
         second = program.collect("--database", "sqlite:///x.db", "--resume")
@@ -133,7 +158,9 @@ def test_resume_visits_only_what_is_not_covered(tmp_path: Path) -> None:
     assert second["run_id"] == first["run_id"]
     assert second["status"] == "complete"
     assert asked == first["targets"]["total"] - first["targets"]["covered"]
-    assert rows(tmp_path / "x.db", "SELECT status, targets_covered, jobs_appeared FROM runs") == [("complete", 120, 360)]
+    assert rows(tmp_path / "x.db", "SELECT status, targets_covered, jobs_appeared FROM runs") == [
+        ("complete", 120, 360)
+    ]
 
 
 def test_resume_after_gaps_replaces_their_outcomes(tmp_path: Path) -> None:
@@ -161,15 +188,26 @@ def test_resume_goes_on_with_the_filter_of_its_run(tmp_path: Path) -> None:
     with running(slow_world(), faults=SLOW) as simulator:
         program = Program(tmp_path, simulator)
         program.collect(
-            "--database", "sqlite:///x.db", "--region", *simulator.world.regions, "--include", "jobType EQ SCHEDULED",
-            "--timeout", "1.5", "--concurrency", "10", expect=3,
+            "--database",
+            "sqlite:///x.db",
+            "--region",
+            *simulator.world.regions,
+            "--include",
+            "jobType EQ SCHEDULED",
+            "--timeout",
+            "1.5",
+            "--concurrency",
+            "10",
+            expect=3,
         )
         simulator.reset(faults=FaultPlan())
         program.collect("--database", "sqlite:///x.db", "--resume")
     assert rows(tmp_path / "x.db", "SELECT DISTINCT job_type FROM jobs") == [("SCHEDULED",)]
 
 
-@pytest.mark.parametrize("option", ["--region=us-east-1", "--account=123456789012", "--include=name EQ x", "--page-size=5"])
+@pytest.mark.parametrize(
+    "option", ["--region=us-east-1", "--account=123456789012", "--include=name EQ x", "--page-size=5"]
+)
 def test_resume_takes_no_scope(option: str, tmp_path: Path) -> None:
     """A resumed run has its scope; options that would change it are refused."""
     line = Program(tmp_path).refused("collect", "--resume", option)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from macie_inventory.aws.session import open_aws
 from macie_inventory.backoff import RetryPolicy
 from macie_inventory.config import Limits, Scope
-from macie_inventory.model import Harvest, Plan, Target
 from macie_inventory.pipeline.prepare import check_scope, prepare
 from macie_inventory.pipeline.schedule import Schedule
 from macie_inventory.pipeline.workers import Workers
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from macie_inventory.errors import MacieInventoryError
+    from macie_inventory.model import Harvest, Plan, Target
     from macie_inventory.simulator import Simulator
 
 QUICK = RetryPolicy(attempts=12, base_delay=0.002, max_delay=0.02, max_time=30.0)

@@ -22,7 +22,14 @@ pytestmark = pytest.mark.anyio
 async def test_hundreds_of_interleaved_accounts_sign_for_themselves() -> None:
     """With 300 accounts on four shared clients and 30 % of faults, no request bears another account's key."""
     world = generate_world(accounts=300, regions=4, jobs=(0, 3), seed=11)
-    kinds = {FaultKind.THROTTLE, FaultKind.INTERNAL, FaultKind.RESET, FaultKind.CUT_BODY, FaultKind.DELAY, FaultKind.EXPIRED}
+    kinds = {
+        FaultKind.THROTTLE,
+        FaultKind.INTERNAL,
+        FaultKind.RESET,
+        FaultKind.CUT_BODY,
+        FaultKind.DELAY,
+        FaultKind.EXPIRED,
+    }
     plan = FaultPlan.recoverable(probability=0.3, kinds=kinds, seed=5, max_consecutive=3)
     async with serve(world, faults=plan) as simulator:
         simulator.calls.record_signers = True
@@ -48,7 +55,7 @@ async def test_a_call_without_credentials_fails_closed() -> None:
                 clients = MacieClients(bare_session(), config, aws._stack, {})  # noqa: SLF001 - the seam under test
                 client = await clients.of("us-east-1")
                 with pytest.raises(CallError) as caught:
-                    await call(lambda: client.list_jobs(None, None), Phase.LIST, Tally())  # type: ignore[arg-type]
+                    await call(lambda: client.list_jobs(None, None), Phase.LIST, Tally())
         assert caught.value.failure.kind is Kind.LOCAL
         assert caught.value.failure.code == "NoCredentialsError"
         assert simulator.calls.count(service="macie2") == 0
@@ -65,7 +72,7 @@ async def test_roles_are_assumed_once_per_account() -> None:
 async def test_a_denied_role_costs_one_call() -> None:
     """An account whose role cannot be assumed costs one AssumeRole, and every region of it says so."""
     world = generate_world(accounts=5, regions=6, jobs=1, seed=3)
-    missing = sorted(set(world.accounts) - {world.caller_account_id})[0]
+    missing = min(set(world.accounts) - {world.caller_account_id})
     world.mutate.remove_role(missing)
     async with serve(world) as simulator:
         collected = await harvest_all(simulator)

@@ -83,7 +83,10 @@ async def test_a_lasting_fault_means_its_outcome(kind: FaultKind, outcome: str) 
     async with serve(world, faults=plan) as simulator:
         collected = await harvest_all(simulator, Scope(region=("eu-west-1",), page_size=1), limits)
         assert simulator.calls.count(operation="AssumeRole") <= 2
-    assert collected.outcomes() == {(account, "eu-west-1"): outcome, (world.caller_account_id, "eu-west-1"): "collected"}
+    assert collected.outcomes() == {
+        (account, "eu-west-1"): outcome,
+        (world.caller_account_id, "eu-west-1"): "collected",
+    }
 
 
 @pytest.mark.parametrize("region", ["me-south-1", "eu-west-1"])

@@ -43,7 +43,7 @@ def _deaf_port() -> Iterator[int]:
         try:
             for _ in range(4):
                 client = socket.socket()
-                client.setblocking(False)
+                client.settimeout(0)
                 client.connect_ex(("127.0.0.1", port))
                 clients.append(client)
             yield port

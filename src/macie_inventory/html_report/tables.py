@@ -43,7 +43,7 @@ def job_tables(inventory: Inventory, statuses: Sequence[str]) -> list[dict[str, 
     """Give the tables of the jobs known now: by account, failing, paused."""
     failing = "account_name region job status type created_at last_seen_at account job_id"
     expiring = "days_left account_name region job expires_at type account job_id"
-    paused = [(None if row[0] is None else round(float(row[0]), 1), *row[1:]) for row in inventory.expiring.rows]
+    paused = [(None if row[0] is None else round(float(row[0]), 1) + 0.0, *row[1:]) for row in inventory.expiring.rows]
     accounts, total = _account_rows(inventory, statuses)
     return [
         _table(

@@ -22,7 +22,7 @@ class RetryPolicy:
     attempts: int = 10
     base_delay: float = 0.2
     max_delay: float = 8.0
-    max_time: float = 180.0
+    max_time: float = 90.0
 
     def ceiling(self, failures: int) -> float:
         """Give the longest delay after this many failures (1 or more), in seconds."""

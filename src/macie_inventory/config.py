@@ -145,7 +145,7 @@ class Limits:
     timeout: float | None = None
     target_timeout: float = 600.0
     connect_timeout: float = 5.0
-    read_timeout: float = 30.0
+    read_timeout: float = 15.0
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     sts_rate: float = 300.0
     organizations_quota_share: float = 0.9

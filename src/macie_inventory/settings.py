@@ -126,16 +126,17 @@ class Settings(BaseSettings):
 
     format: Literal["text", "json"] = "text"
     progress: Literal["auto", "always", "never"] = "auto"
+    metrics_file: Path | None = None
 
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 50
     timeout: Annotated[float, Field(gt=0)] | None = None
     target_timeout: Annotated[float, Field(gt=0)] = 600.0
     connect_timeout: Annotated[float, Field(gt=0)] = 5.0
-    read_timeout: Annotated[float, Field(gt=0)] = 30.0
+    read_timeout: Annotated[float, Field(gt=0)] = 15.0
     retry_attempts: Annotated[int, Field(ge=1, le=100)] = 10
     retry_base_delay: Annotated[float, Field(gt=0)] = 0.2
     retry_max_delay: Annotated[float, Field(gt=0)] = 8.0
-    retry_max_time: Annotated[float, Field(gt=0)] = 180.0
+    retry_max_time: Annotated[float, Field(gt=0)] = 90.0
     sts_rate: Annotated[float, Field(gt=0, le=600)] = 300.0
     organizations_quota_share: Annotated[float, Field(gt=0, le=1)] = 0.9
     max_jobs_per_target: Annotated[int, Field(ge=1)] = 200_000

@@ -129,7 +129,13 @@ class Vault:
         """Ask STS whether it knows these credentials; True also when STS cannot be asked."""
         with signing_as(grant.credentials):
             try:
-                await repeat(self._sts.get_caller_identity, Phase.ASSUME, self._policy, self.tally)
+                await repeat(
+                    self._sts.get_caller_identity,
+                    Phase.ASSUME,
+                    self._policy,
+                    self.tally,
+                    name="sts.GetCallerIdentity",
+                )
             except CallError as error:
                 return error.failure.kind is not Kind.RESPONSE
         return True
@@ -145,7 +151,12 @@ class Vault:
     async def _assume(self, account_id: str, slot: Slot) -> Grant:
         try:
             response = await repeat(
-                lambda: self._send_assume_role(account_id), Phase.ASSUME, self._policy, self.tally, slot
+                lambda: self._send_assume_role(account_id),
+                Phase.ASSUME,
+                self._policy,
+                self.tally,
+                slot,
+                name="sts.AssumeRole",
             )
         except CallError as error:
             raise self._refusal(error.failure, account_id) from None

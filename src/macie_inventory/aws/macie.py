@@ -187,7 +187,12 @@ class Lister:
         return await self._vault.grant(account_id, slot)
 
     async def _send(self, client: MacieRegion, listing: _Listing, grant: Grant) -> tuple[list[Job], str | None]:
-        page = await call(lambda: client.list_jobs(listing.token, grant.credentials), Phase.LIST, listing.tally)
+        page = await call(
+            lambda: client.list_jobs(listing.token, grant.credentials),
+            Phase.LIST,
+            listing.tally,
+            name="macie2.ListClassificationJobs",
+        )
         try:
             return read_page(page.body)
         except NotAListingError as error:

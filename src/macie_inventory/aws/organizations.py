@@ -145,7 +145,7 @@ class Organizations:
             return response
 
         try:
-            return await repeat(send, Phase.ASSUME, self._policy, self.tally)
+            return await repeat(send, Phase.ASSUME, self._policy, self.tally, name=f"organizations.{operation}")
         except CallError as error:
             raise _explained(operation, error.failure) from error
 

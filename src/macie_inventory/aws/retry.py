@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from macie_inventory.aws.failures import CallError, translate
 from macie_inventory.aws.slots import NO_SLOT
 from macie_inventory.outcome import Action, judge
+from macie_inventory.telemetry import current_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,28 +53,35 @@ class Patience:
         )
 
 
-async def call(operation: Callable[[], Awaitable[T]], phase: Phase, tally: Tally) -> T:
-    """Send one request; raises CallError with the failure as a value."""
+async def call(operation: Callable[[], Awaitable[T]], phase: Phase, tally: Tally, *, name: str) -> T:
+    """Send one request, named as `sts.AssumeRole` is; raises CallError with the failure as a value."""
     tally.calls += 1
-    try:
-        return await operation()
-    except CallError as error:
-        tally.throttles += error.failure.throttled
-        raise
-    except Exception as error:
-        failure = translate(error, phase)
-        tally.throttles += failure.throttled
-        raise CallError(failure) from error
+    with current_telemetry.get().call(name):
+        try:
+            return await operation()
+        except CallError as error:
+            tally.throttles += error.failure.throttled
+            raise
+        except Exception as error:
+            failure = translate(error, phase)
+            tally.throttles += failure.throttled
+            raise CallError(failure) from error
 
 
 async def repeat(
-    operation: Callable[[], Awaitable[T]], phase: Phase, policy: RetryPolicy, tally: Tally, slot: Slot = NO_SLOT
+    operation: Callable[[], Awaitable[T]],
+    phase: Phase,
+    policy: RetryPolicy,
+    tally: Tally,
+    slot: Slot = NO_SLOT,
+    *,
+    name: str,
 ) -> T:
     """Send a request until it is answered, fails for good (CallError), or the policy's budget is spent (CallError)."""
     patience = Patience(policy)
     while True:
         try:
-            return await call(operation, phase, tally)
+            return await call(operation, phase, tally, name=name)
         except CallError as error:
             wait = patience.wait_after(error.failure)
             if judge(error.failure).action is not Action.RETRY or wait is None:

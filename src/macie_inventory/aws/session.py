@@ -105,7 +105,9 @@ async def open_aws(limits: Limits) -> AsyncIterator[Aws]:
             sts = await stack.enter_async_context(bare.client("sts", region_name=region, config=config))
             sign_per_call(sts, "GetCallerIdentity", "AssumeRole")
             with signing_as(credentials):
-                caller = await repeat(sts.get_caller_identity, Phase.ASSUME, limits.retry_policy, Tally())
+                caller = await repeat(
+                    sts.get_caller_identity, Phase.ASSUME, limits.retry_policy, Tally(), name="sts.GetCallerIdentity"
+                )
             arn = str(caller["Arn"])
             identity = Identity(
                 account_id=str(caller["Account"]), arn=arn, partition=arn.split(":")[1], credentials=credentials

@@ -153,7 +153,7 @@ def limit_options(function: F) -> F:
         click.option("--timeout", metavar="SECONDS", help="End the run after this time; what is missing is a gap."),
         click.option("--target-timeout", metavar="SECONDS", help="Time for one account and region; default 600."),
         click.option("--connect-timeout", metavar="SECONDS", help="Time for a connection; default 5."),
-        click.option("--read-timeout", metavar="SECONDS", help="Longest silence of an answer; default 30."),
+        click.option("--read-timeout", metavar="SECONDS", help="Longest silence of an answer; default 15."),
     )
 
 

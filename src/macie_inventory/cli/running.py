@@ -16,12 +16,14 @@ from macie_inventory.cli.display import open_display, restore_terminal
 from macie_inventory.cli.logs import configure_logs
 from macie_inventory.cli.summary import print_summary
 from macie_inventory.errors import DatabaseError, MacieInventoryError
+from macie_inventory.metrics import check_metrics_file, read_history, write_metrics
 from macie_inventory.model import RunStatus
 from macie_inventory.overview.news import read_news
 from macie_inventory.pipeline.collect import collect, resume_run
 from macie_inventory.pipeline.stop import Stop
 from macie_inventory.report import EXIT_CODES, run_as_json
 from macie_inventory.store import parse_database_url
+from macie_inventory.telemetry import open_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,19 +40,25 @@ INTERRUPTED = 130
 
 def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
     """Collect as the settings say, print the summary on stdout and give the exit code."""
+    if settings.metrics_file is not None:
+        check_metrics_file(settings.metrics_file)
     logger = configure_logs(settings)
     # What is alive by now stays; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    with open_display(settings, logger) as observer:
+    with open_display(settings, logger) as observer, open_telemetry() as telemetry, telemetry.run():
         summary, gaps = anyio.run(_run, settings, observer, resume, backend="asyncio")
+        telemetry.ended(summary.status)
     if settings.format == "json":
         click.echo(json.dumps(run_as_json(summary, gaps), indent=2))
     else:
         print_summary(summary, gaps, anyio.run(_news, settings.database, summary.run_id, backend="asyncio"))
     if summary.status is RunStatus.FAILED:
         click.echo(f"macie-inventory: error: {summary.error}", err=True)
+    if settings.metrics_file is not None:
+        history = anyio.run(read_history, parse_database_url(settings.database), backend="asyncio")
+        write_metrics(settings.metrics_file, summary, history)
     return EXIT_CODES[summary.status]
 
 

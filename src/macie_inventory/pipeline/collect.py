@@ -22,6 +22,7 @@ from macie_inventory.pipeline.stop import Stop
 from macie_inventory.pipeline.workers import Workers
 from macie_inventory.pipeline.writer import write_harvests
 from macie_inventory.store import open_store, parse_database_url, require_free
+from macie_inventory.telemetry import current_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +71,7 @@ async def collect(
         store = await stack.enter_async_context(open_store(url, lease_seconds=limits.lease_seconds))
         await store.begin_run(run, prepared.plan.accounts, prepared.plan.targets)
         observer.planned(run.run_id, prepared.plan.accounts, prepared.plan.targets)
+        current_telemetry.get().planned(run.run_id, prepared.plan.targets)
         for warning in prepared.plan.warnings:
             observer.warned(warning)
         visit = _Visit(
@@ -112,6 +114,7 @@ async def resume_run(
         _check_begun(stop)
         accounts, targets = await store.resume_run(stored.run_id)
         observer.planned(stored.run_id, accounts, targets)
+        current_telemetry.get().planned(stored.run_id, targets)
         visit = _Visit(
             store=store,
             lister=aws.lister(request, scope.role),

@@ -12,6 +12,7 @@ from macie_inventory.aws.retry import Tally
 from macie_inventory.errors import MacieInventoryError
 from macie_inventory.model import Harvest, Outcome
 from macie_inventory.pipeline.schedule import Wait
+from macie_inventory.telemetry import current_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -99,7 +100,9 @@ class Workers:
             self._report_change()
             return
         try:
-            harvest = await self._lister.harvest(work.target, _Slot(self, work), tally)
+            with current_telemetry.get().target(work.target) as note:
+                harvest = await self._lister.harvest(work.target, _Slot(self, work), tally)
+                note(harvest)
         except RegionUnreachableError as error:
             self._tallies[work.target] = tally
             self._schedule.unreachable(work, error.failure, anyio.current_time())

@@ -25,6 +25,7 @@ OTHER_VALUES: dict[str, tuple[Any, Any, Any]] = {
     "debug": (True, False, True),
     "discovery": ("accounts", "caller", "organization"),
     "accounts_file": (Path("a"), Path("b"), Path("c")),
+    "metrics_file": (Path("a"), Path("b"), Path("c")),
     "account": (("1" * 12,), ("2" * 12, "3" * 12), ("4" * 12,)),
     "exclude_account": (("1" * 12,), ("2" * 12, "3" * 12), ("4" * 12,)),
     "account_name": (("a", "b, c"), ("d, e",), ("f",)),

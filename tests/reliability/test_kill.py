@@ -17,7 +17,6 @@ from tests.support.plans import make_empty_database
 from macie_inventory.simulator import running
 
 if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerContext
     from pathlib import Path
 
 KILLS = int(os.environ.get("MACIE_INVENTORY_TEST_KILLS", "52"))
@@ -27,27 +26,23 @@ POSTGRESQL_KILLS = 5
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, KILLS, BATCH))
-def test_a_killed_run_leaves_whole_targets_and_is_taken_over(
-    first: int, processes: ForkServerContext, tmp_path: Path
-) -> None:
+def test_a_killed_run_leaves_whole_targets_and_is_taken_over(first: int, tmp_path: Path) -> None:
     """After SIGKILL at a random moment the file is sound and true, and the next collect or --resume completes it."""
     empty = anyio.run(make_empty_database, tmp_path)
     seeds = range(first, min(first + BATCH, KILLS))
     with running(killing_world()) as simulator:
-        killing = Killing(processes=processes, simulator=simulator, folder=tmp_path)
+        killing = Killing(simulator=simulator, folder=tmp_path)
         killing.calibrate(f"sqlite:///{shutil.copy(empty, tmp_path / 'calibration.db')}")
         in_mid_run = sum(survive_kill(killing, empty, seed) for seed in seeds)
     assert in_mid_run >= 0.8 * len(seeds) - 1, "most moments have to lie within a run"
 
 
 @pytest.mark.slow
-def test_a_killed_run_on_postgresql_is_taken_over(
-    processes: ForkServerContext, postgres_url: str, tmp_path: Path
-) -> None:
+def test_a_killed_run_on_postgresql_is_taken_over(postgres_url: str, tmp_path: Path) -> None:
     """The same holds where the server goes on without its client."""
     random = Random("kill/postgresql")  # noqa: S311 - reproducible, not secret
     with running(killing_world()) as simulator:
-        killing = Killing(processes=processes, simulator=simulator, folder=tmp_path)
+        killing = Killing(simulator=simulator, folder=tmp_path)
         killing.calibrate(postgres_url)
         served = killing.served()
         with closing(psycopg.connect(postgres_url, autocommit=True)) as connection:

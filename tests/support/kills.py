@@ -12,14 +12,13 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from tests.support.crash import started
-from tests.support.program import Program, rows
+from tests.support.crash import WarmProgram
+from tests.support.program import rows
 
 from macie_inventory.simulator import Fault, FaultKind, FaultPlan, Rule, World, generate_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.context import ForkServerContext
     from pathlib import Path
 
     from macie_inventory.simulator import Simulator
@@ -50,9 +49,8 @@ class Moment:
 
 @dataclass(slots=True, kw_only=True)
 class Killing:
-    """Runs the program against one simulator, with processes that begin with the program imported."""
+    """Runs the program against one simulator, and kills it."""
 
-    processes: ForkServerContext
     simulator: Simulator
     folder: Path
     needed: int = 0
@@ -61,7 +59,7 @@ class Killing:
     def arguments(self, database: str, *more: str) -> list[str]:
         """Give the command line of a run."""
         scope = () if "--resume" in more else ("--region", *self.simulator.world.regions, "--page-size", "3")
-        return ["collect", "--format", "json", "--database", database, "--concurrency", "8", *scope, *more]
+        return ["--database", database, "--concurrency", "8", *scope, *more]
 
     def calibrate(self, database: str) -> None:
         """Count the calls of a whole run."""
@@ -71,20 +69,12 @@ class Killing:
     def whole_run(self, database: str, *more: str) -> dict[str, Any]:
         """Run to the end, quickly; gives what was printed. Asserts exit code 0."""
         self.simulator.reset(faults=FaultPlan())
-        output = self.folder / "whole"
-        with started(self.processes, self.arguments(database, *more), self._environment(), output) as process:
-            process.join(PATIENCE)
-            errors = output.with_suffix(".err").read_text()
-            assert process.exitcode == 0, (process.exitcode, errors)
-        printed: dict[str, Any] = json.loads(output.with_suffix(".out").read_text())
-        return printed
+        return self._program().collect(*self.arguments(database, *more))
 
     def kill(self, database: str, moment: Moment, *more: str) -> bool:
         """Start a slow run and kill it at this moment; tells whether it was still running then."""
         self.simulator.reset(faults=LATE)
-        with started(
-            self.processes, self.arguments(database, *more), self._environment(), self.folder / "killed"
-        ) as process:
+        with self._program().forked("collect", *self.arguments(database, *more)) as (process, _):
             deadline = time.monotonic() + PATIENCE
             while self.simulator.calls.total < moment.calls and process.is_alive():
                 assert time.monotonic() < deadline, "the run makes no progress"
@@ -104,8 +94,8 @@ class Killing:
         truth = self.simulator.world.truth()
         return {target: {job.job_id: json.loads(job.body) for job in jobs} for target, jobs in truth.items() if jobs}
 
-    def _environment(self) -> dict[str, str]:
-        return Program(self.folder, self.simulator).environment
+    def _program(self) -> WarmProgram:
+        return WarmProgram(self.folder, self.folder / "output", self.simulator)
 
 
 def _stored(query: Callable[[str], Rows]) -> Jobs:

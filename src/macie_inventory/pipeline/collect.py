@@ -11,7 +11,7 @@ import anyio
 
 from macie_inventory import __version__
 from macie_inventory.aws.session import open_aws
-from macie_inventory.config import Scope
+from macie_inventory.config import Limits, Scope
 from macie_inventory.errors import DeadlineError, DiscoveryError, InterruptedRunError, MacieInventoryError
 from macie_inventory.model import Harvest, RunStart, RunStatus, timestamp
 from macie_inventory.pipeline.observer import Observer
@@ -30,24 +30,34 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
     from pydantic import SecretStr
 
+    from macie_inventory.aws.credentials import Identity
     from macie_inventory.aws.macie import Lister
     from macie_inventory.aws.organizations import Organizations
-    from macie_inventory.config import Limits
+    from macie_inventory.criteria import ListingRequest
     from macie_inventory.model import Account, Target
     from macie_inventory.store import Gap, RunSummary, Store
 
-__all__ = ["collect", "resume_run"]
+__all__ = ["DEFAULT_DATABASE", "collect", "resume_run"]
+
+DEFAULT_DATABASE = "sqlite:///macie-inventory.db"
 
 
 async def collect(
-    scope: Scope, *, database: str, limits: Limits, observer: Observer | None = None, stop: Stop | None = None
+    scope: Scope | None = None,
+    *,
+    database: str = DEFAULT_DATABASE,
+    limits: Limits | None = None,
+    observer: Observer | None = None,
+    stop: Stop | None = None,
 ) -> tuple[RunSummary, Sequence[Gap]]:
-    """Collect every job of the scope into the database; give the run's summary and its gaps.
+    """Collect every job of the scope (default: the whole organization) into the database.
 
+    Gives the run's summary and its gaps. `database` is an SQLite or PostgreSQL URL; the event loop has to be asyncio's.
     Raises UsageError before anything is written when the scope is wrong; CredentialsError or DiscoveryError when the
     line cannot begin; DatabaseError when the database cannot be used; InterruptedRunError or DeadlineError when the
     end came before the first target was known. What goes wrong later is the status of the run.
     """
+    scope, limits = scope or Scope(), limits or Limits()
     observer, stop = observer or Observer(), stop or Stop()
     stop.after(limits.timeout)
     started_at = timestamp(datetime.now(UTC))
@@ -59,15 +69,7 @@ async def collect(
             observer.discovering()
             prepared = await prepare(aws, scope)
         _check_begun(stop)
-        run = RunStart(
-            run_id=new_run_id(),
-            started_at=started_at,
-            tool_version=__version__,
-            caller_arn=aws.identity.arn,
-            partition=aws.identity.partition,
-            scope=scope.as_json(),
-            filter_criteria=request.filter_criteria,
-        )
+        run = _run_start(scope, request, aws.identity, started_at)
         store = await stack.enter_async_context(open_store(url, lease_seconds=limits.lease_seconds))
         await store.begin_run(run, prepared.plan.accounts, prepared.plan.targets)
         observer.planned(run.run_id, prepared.plan.accounts, prepared.plan.targets)
@@ -88,19 +90,32 @@ async def collect(
         return await visit.run()
 
 
+def _run_start(scope: Scope, request: ListingRequest, identity: Identity, started_at: str) -> RunStart:
+    return RunStart(
+        run_id=new_run_id(),
+        started_at=started_at,
+        tool_version=__version__,
+        caller_arn=identity.arn,
+        partition=identity.partition,
+        scope=scope.as_json(),
+        filter_criteria=request.filter_criteria,
+    )
+
+
 async def resume_run(
     run_id: str,
     *,
-    database: str,
-    external_id: SecretStr | None,
-    limits: Limits,
+    database: str = DEFAULT_DATABASE,
+    external_id: SecretStr | None = None,
+    limits: Limits | None = None,
     observer: Observer | None = None,
     stop: Stop | None = None,
 ) -> tuple[RunSummary, Sequence[Gap]]:
     """Visit what a run (its id, or `last`) did not cover, with that run's scope and under its id.
 
-    Raises as `collect` does, and UsageError when there is no such run.
+    The external id is never stored, so it has to be given again. Raises as `collect` does, and UsageError when there is no such run.
     """
+    limits = limits or Limits()
     observer, stop = observer or Observer(), stop or Stop()
     stop.after(limits.timeout)
     url = parse_database_url(database)

@@ -262,8 +262,8 @@ async def test_a_database_at_head_is_left_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "detail", "step"),
     [
-        ("UPDATE macie_inventory_version SET version_num = '9999'", "9999", "upgrade macie-inventory"),
-        ("CREATE TABLE other (x); DROP TABLE macie_inventory_version", "another program", "--database"),
+        ("UPDATE alembic_version SET version_num = '9999'", "9999", "upgrade macie-inventory"),
+        ("CREATE TABLE other (x); DROP TABLE alembic_version", "another program", "--database"),
     ],
 )
 async def test_databases_that_do_not_fit(tmp_path: Path, content: str, detail: str, step: str) -> None:

@@ -55,7 +55,9 @@ async def test_a_call_without_credentials_fails_closed() -> None:
                 clients = MacieClients(bare_session(), config, aws._stack, {})  # noqa: SLF001 - the seam under test
                 client = await clients.of("us-east-1")
                 with pytest.raises(CallError) as caught:
-                    await call(lambda: client.list_jobs(None, None), Phase.LIST, Tally())
+                    await call(
+                        lambda: client.list_jobs(None, None), Phase.LIST, Tally(), name="macie2.ListClassificationJobs"
+                    )
         assert caught.value.failure.kind is Kind.LOCAL
         assert caught.value.failure.code == "NoCredentialsError"
         assert simulator.calls.count(service="macie2") == 0

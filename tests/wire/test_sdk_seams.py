@@ -49,9 +49,7 @@ async def test_a_captured_request_is_what_the_client_would_send() -> None:
         ({"AWS_ENDPOINT_URL_MACIE2": "http://127.0.0.1:9/x"}, "http://127.0.0.1:9/x/jobs/list"),
     ],
 )
-async def test_endpoints_are_the_sdks(
-    variable: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_endpoints_are_the_sdks(variable: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """FIPS, dual stack and configured endpoints come through without a word of ours."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
@@ -59,7 +57,9 @@ async def test_endpoints_are_the_sdks(
         monkeypatch.setenv(name, value)
     async with AsyncExitStack() as stack:
         config = client_config(quick_limits(), Transport(stack), connections=1)
-        client = await stack.enter_async_context(bare_session().client("macie2", region_name="eu-west-1", config=config))
+        client = await stack.enter_async_context(
+            bare_session().client("macie2", region_name="eu-west-1", config=config)
+        )
         captured = await capture_request(client, "ListClassificationJobs", PARAMETERS)
     assert captured.url == url
 

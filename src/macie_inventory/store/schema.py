@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 __all__ = ["JOB_KEY", "VERSION_TABLE", "Json", "Moment", "metadata"]
 
-VERSION_TABLE = "macie_inventory_version"
-"""Alembic's table, named after the program so that another program's migrations can live in the same schema."""
+VERSION_TABLE = "alembic_version"
+"""Alembic's own table, under the name that its users look for."""
 
 JOB_KEY = ("account_id", "region", "job_id")
 

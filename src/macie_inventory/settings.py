@@ -64,7 +64,7 @@ def _lines(value: object) -> object:
 
 def _matching(pattern: re.Pattern[str], problem: str) -> BeforeValidator:
     def check(value: object) -> object:
-        for text in value if isinstance(value, list) else [value]:
+        for text in value if isinstance(value, list | tuple) else [value]:
             if isinstance(text, str) and not pattern.fullmatch(text):
                 raise ValueError(f"{text!r} {problem}")
         return value
@@ -111,7 +111,9 @@ class Settings(BaseSettings):
     region: Words = ()
     exclude_region: Words = ()
 
-    role_name: Annotated[str, _matching(_ROLE_NAME, "is no role name")] = "MacieInventoryReader"
+    role_name: Annotated[
+        str, _matching(_ROLE_NAME, "is no role name: 1 to 64 of letters, digits and _+=,.@-, a path before it")
+    ] = "MacieInventoryReader"
     external_id: Annotated[SecretStr, BeforeValidator(_external_id)] | None = None
     session_name: Annotated[
         str, _matching(_SESSION_NAME, "is no session name: 2 to 64 of letters, digits and _+=,.@-")

@@ -12,13 +12,22 @@ from macie_inventory.errors import UsageError
 if TYPE_CHECKING:
     import aioboto3
 
-__all__ = ["RegionCatalogue", "read_regions"]
+__all__ = ["RegionCatalogue", "check_shape", "read_regions"]
 
 # What AWS has ever called a region: one like it may be newer than the metadata, anything else is a slip of the pen.
 _PLAUSIBLE = re.compile(
     r"(us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso[a-z]?|eu-isoe|eusc-de)"
     r"-(north|south|east|west|central|northeast|southeast|northwest|southwest)-\d{1,2}"
 )
+
+
+_SHAPE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}")
+
+
+def check_shape(region: str, option: str) -> None:
+    """Raise UsageError when a text cannot be a region, before anybody is asked."""
+    if not _SHAPE.fullmatch(region):
+        raise UsageError(f"{option} {region!r} is no region: write one like eu-west-1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,10 +110,19 @@ def _first_seen(path: Path) -> datetime:
     "--seed", type=int, default=7, show_default=True, metavar="N", help="The same seed, the same organization."
 )
 @click.option(
+    "--changes",
+    type=click.IntRange(0, 1_000_000),
+    default=0,
+    metavar="N",
+    help="So many things have happened to its jobs, as between two runs; the same number, the same things.",
+)
+@click.option(
     "--faults", default="", metavar="SPEC", help="What goes wrong, such as throttle=0.1,role-missing=3,macie-off=5%."
 )
 @global_options
-def simulate(port: int, accounts: int, regions: int, jobs: int | None, seed: int, faults: str, **_: Any) -> None:
+def simulate(  # noqa: PLR0913 - click hands each option on
+    port: int, accounts: int, regions: int, jobs: int | None, seed: int, changes: int, faults: str, **_: Any
+) -> None:
     """Serve the simulated AWS on a loopback port until interrupted.
 
     \b
@@ -135,6 +144,7 @@ def simulate(port: int, accounts: int, regions: int, jobs: int | None, seed: int
         seed=seed,
         now=datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
     )
+    world.mutate.evolve(seed=seed, changes=changes)
     try:
         with running(world, faults=plan, port=port) as simulator:
             for name, value in simulator.environment().items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from macie_inventory.accounts_file import read_accounts
 from macie_inventory.aws.organizations import check_unit
+from macie_inventory.aws.regions import check_shape
 from macie_inventory.criteria import ListingRequest, listing_request
 from macie_inventory.model import Account, Plan
 from macie_inventory.plan import Units, choose_regions, make_plan
@@ -38,6 +39,11 @@ def check_scope(scope: Scope) -> ListingRequest:
     for option in ("ou", "exclude_ou"):
         for text in getattr(scope, option):
             check_unit(text, "--" + option.replace("_", "-"))
+    for option in ("region", "exclude_region"):
+        for region in getattr(scope, option):
+            check_shape(region, "--" + option.replace("_", "-"))
+    if scope.accounts_file:
+        read_accounts(scope.accounts_file)
     return listing_request(scope.include, scope.exclude, scope.sort, scope.page_size)
 
 

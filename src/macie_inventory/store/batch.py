@@ -23,7 +23,7 @@ Known = dict[str, tuple[str, Any]]
 class Batch:
     """All that one transaction writes, as rows in the order of each statement's parameters.
 
-    `fresh` are jobs never stored, `altered` those whose digest differs, with the moment of observation; `returned` are
+    `fresh` are jobs never stored (their `appeared` rows are made from them in SQL), `altered` those whose digest differs, with the moment of observation; `returned` are
     the keys of those that were missing. `untouched` are whole targets in which nothing changed.
     """
 
@@ -85,7 +85,6 @@ def _compare(
         before = stored.get(job_id)
         if before is None:
             batch.fresh.append((target, at, job))
-            batch.note(target, job_id, "appeared", at)
             continue
         digest, missing_since = before
         if missing_since is not None:

@@ -108,6 +108,19 @@ STORE_JOBS = _insert(
     by_copy=True,
 )
 
+# A first run has as many of these as jobs: they are made from the rows just stored instead of being sent.
+NOTE_APPEARED = Operation(
+    columns=("run_id", "account_id", "region"),
+    sqlite="INSERT INTO job_changes (run_id, account_id, region, job_id, change, field, observed_at) "
+    "SELECT first_seen_run, account_id, region, job_id, 'appeared', '', first_seen_at FROM jobs "
+    "WHERE first_seen_run = ? AND account_id = ? AND region = ? ON CONFLICT DO NOTHING",
+    postgresql="INSERT INTO job_changes (run_id, account_id, region, job_id, change, field, observed_at) "  # noqa: S608
+    "SELECT t.first_seen_run, t.account_id, t.region, t.job_id, 'appeared', '', t.first_seen_at "
+    f"FROM {_rows('targets', ('run_id', 'account_id', 'region'))} "
+    "JOIN jobs AS t ON t.account_id = v.account_id AND t.region = v.region AND t.first_seen_run = v.run_id "
+    "ON CONFLICT DO NOTHING",
+)
+
 # A target that is read twice in one run (a resumed one) keeps its first old value; an appearance stays as it is.
 STORE_CHANGES = _insert(
     "job_changes",

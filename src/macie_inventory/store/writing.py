@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from macie_inventory.normalise import bucket_rows, criterion_rows, job_row, storable_json
+from macie_inventory.normalise import storable_json
 from macie_inventory.store import operations as op
 from macie_inventory.store.batch import Batch, sort_out, targets_to_read
 from macie_inventory.store.difference import differences
 from macie_inventory.store.operations import apply, execute
+from macie_inventory.store.parts import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from macie_inventory.model import Harvest, Job, JobCounts, Target
+    from macie_inventory.model import Harvest, JobCounts, Target
     from macie_inventory.store.batch import Known
 
 __all__ = ["write_harvests"]
@@ -54,6 +55,8 @@ async def write_harvests(
     await apply(connection, op.MARK_MISSING, batch.missing)
     await _store_altered(connection, partition, batch)
     await _store_jobs(connection, partition, batch)
+    appeared_in = dict.fromkeys((run_id, target.account_id, target.region) for target, _, _ in batch.fresh)
+    await apply(connection, op.NOTE_APPEARED, list(appeared_in))
     await apply(connection, op.STORE_CHANGES, batch.changes)
     await apply(connection, op.DROP_UNDONE, [(run_id, *key) for key in sorted(batch.updated)])
     await apply(connection, op.STORE_OUTCOMES, batch.outcomes)
@@ -87,20 +90,16 @@ async def _store_altered(connection: AsyncConnection, partition: str, batch: Bat
 
 
 async def _store_jobs(connection: AsyncConnection, partition: str, batch: Batch) -> None:
-    jobs = [*batch.fresh, *batch.altered]
     as_json = storable_json if connection.dialect.name == "postgresql" else str
     rows: list[tuple[Any, ...]] = []
-    for target, at, job in jobs:
-        row = job_row(target, partition, job)
+    buckets: list[tuple[Any, ...]] = []
+    criteria: list[tuple[Any, ...]] = []
+    for target, at, job in (*batch.fresh, *batch.altered):
+        row, its_buckets, its_criteria = parts_of(target, partition, job)
         rows.append((*row[:-2], as_json(job.raw), job.digest, at, at, batch.run_id, batch.run_id))
+        key = row[:3]
+        buckets += [key + bucket for bucket in its_buckets]
+        criteria += [key + criterion for criterion in its_criteria]
     await apply(connection, op.STORE_JOBS, rows)
-    await apply(connection, op.STORE_BUCKETS, list(_children(jobs, bucket_rows)))
-    await apply(connection, op.STORE_CRITERIA, list(_children(jobs, criterion_rows)))
-
-
-def _children(
-    jobs: Iterable[tuple[Target, str, Job]], read: Callable[[Job], Iterator[tuple[Any, ...]]]
-) -> Iterator[tuple[Any, ...]]:
-    for target, _, job in jobs:
-        for row in read(job):
-            yield (target.account_id, target.region, job.job_id, *row)
+    await apply(connection, op.STORE_BUCKETS, buckets)
+    await apply(connection, op.STORE_CRITERIA, criteria)

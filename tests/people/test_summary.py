@@ -39,10 +39,11 @@ NEWS = RunNews(
     previous_started_at="2026-11-21T15:00:00.000000Z",
     status_changes=[StatusChange(old="RUNNING", new="COMPLETE", jobs=20)],
     expiring=[
-        ExpiringJob(account_id="2" * 12, account_name="pay", region="eu-west-1", name="late", days_left=-0.5),
+        ExpiringJob(account_id="2" * 12, account_name="pay", region="eu-west-1", name="late", days_left=0.04),
         ExpiringJob(account_id="3" * 12, account_name=None, region="eu-west-1", name="soon", days_left=0.52),
     ],
     expiring_total=9,
+    expired=3,
 )
 
 
@@ -102,12 +103,12 @@ def test_the_summary_fits_its_width(
         "✗ role_denied 55",
         "gap: 10 x role_denied (AccessDenied)",
         "next: run `collect --resume` later",
-        "paused jobs that expire within 7 days: 9",
-        "expired pay eu-west-1 late",
+        "paused jobs that expire within 7 days: 9, and 3 whose time is over",
+        "0.0 d pay eu-west-1 late",
         "0.5 d 333333333333 eu-west-1 soon",
     ):
         assert expected in words, expected
-    for expected in ("RUNNING → COMPLETE", "since 2026-11-21 15:00Z", "(none)", "disappeared", "reappeared"):
+    for expected in ("RUNNING → COMPLETE", "since 11-21 15:00Z", "(none)", "disappeared", "reappeared"):
         assert expected in words, expected
 
 

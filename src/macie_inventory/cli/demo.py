@@ -120,7 +120,7 @@ def _first_seen(path: Path) -> datetime:
     "--faults", default="", metavar="SPEC", help="What goes wrong, such as throttle=0.1,role-missing=3,macie-off=5%."
 )
 @global_options
-def simulate(  # noqa: PLR0913 - click hands each option on
+def simulate(
     port: int, accounts: int, regions: int, jobs: int | None, seed: int, changes: int, faults: str, **_: Any
 ) -> None:
     """Serve the simulated AWS on a loopback port until interrupted.

@@ -58,7 +58,7 @@ def _parts(
         yield from _gap(cause)
     if any(len(cause.places) > MOST_PLACES for cause in causes):
         yield _indented(f"all of them: macie-inventory runs show {summary.run_id} --format json")
-    if news is not None and news.expiring:
+    if news is not None and (news.expiring or news.expired):
         yield from _expiring(news)
 
 
@@ -116,7 +116,7 @@ def _jobs(summary: RunSummary) -> Table:
 
 def _changes(summary: RunSummary, news: RunNews | None) -> Table:
     previous = news.previous_started_at if news else None
-    since = f"since {previous[:16].replace('T', ' ')}Z" if previous else "first run" if news else "changes"
+    since = f"since {previous[5:16].replace('T', ' ')}Z" if previous else "first run" if news else "changes"
     table = _table(since, "jobs")
     table.add_row("appeared", f"{summary.jobs_appeared:,}")
     table.add_row("changed", f"{summary.jobs_changed:,}")
@@ -140,12 +140,13 @@ def _gap(cause: GapCause) -> Iterator[RenderableType]:
 
 
 def _expiring(news: RunNews) -> Iterator[RenderableType]:
-    title = f"\npaused jobs that expire within {EXPIRES_WITHIN:.0f} days: {news.expiring_total:,}"
+    past = f", and {news.expired:,} whose time is over" if news.expired else ""
+    title = f"\npaused jobs that expire within {EXPIRES_WITHIN:.0f} days: {news.expiring_total:,}{past}"
     yield Text(title, style="bold yellow")
     for job in news.expiring:
-        left = "expired" if job.days_left < 0 else f"{job.days_left:.1f} d"
-        yield _indented(printable(f"{left:>7}  {job.account_name or job.account_id} {job.region} {job.name or ''}"))
-    if news.expiring_total > len(news.expiring):
+        place = f"{job.account_name or job.account_id} {job.region} {job.name or ''}"
+        yield _indented(printable(f"{job.days_left:>5.1f} d  {place}"))
+    if news.expired or news.expiring_total > len(news.expiring):
         yield _indented('all of them: macie-inventory query "SELECT * FROM expiring_jobs ORDER BY days_left"')
 
 

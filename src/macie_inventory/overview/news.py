@@ -31,7 +31,7 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiringJob:
-    """A job that a user paused, and the days until Macie cancels it (negative once that is past)."""
+    """A job that a user paused, and the days until Macie cancels it."""
 
     account_id: str
     account_name: str | None
@@ -45,13 +45,15 @@ class RunNews:
     """What became known with one run.
 
     `previous_started_at` is when the run before it began, UTC text, None for the first. `expiring` are the jobs that
-    expire within `EXPIRES_WITHIN` days, soonest first; `expiring_total` counts those that are not in it too.
+    expire within `EXPIRES_WITHIN` days, soonest first; `expiring_total` counts those that are not in it too, and
+    `expired` those whose time is over.
     """
 
     previous_started_at: str | None
     status_changes: Sequence[StatusChange]
     expiring: Sequence[ExpiringJob]
     expiring_total: int
+    expired: int = 0
 
 
 async def read_news(url: DatabaseUrl, run_id: str, *, most: int = 5) -> RunNews:
@@ -72,14 +74,16 @@ async def read_news(url: DatabaseUrl, run_id: str, *, most: int = 5) -> RunNews:
             "WHERE days_left <= ? ORDER BY days_left, account_id, region, job_id",
             EXPIRES_WITHIN,
         )
+    ahead = [row for row in expiring if row[4] >= 0]
     return RunNews(
         previous_started_at=moment_text(previous[0][0]) if previous else None,
         status_changes=_status_changes(changes),
         expiring=[
             ExpiringJob(account_id=account_id, account_name=account, region=region, name=name, days_left=float(days))
-            for account_id, account, region, name, days in expiring[:most]
+            for account_id, account, region, name, days in ahead[:most]
         ],
-        expiring_total=len(expiring),
+        expiring_total=len(ahead),
+        expired=len(expiring) - len(ahead),
     )
 
 

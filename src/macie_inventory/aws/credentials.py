@@ -160,13 +160,30 @@ class Vault:
             )
         except CallError as error:
             raise self._refusal(error.failure, account_id) from None
-        self._check_account(response, account_id)
         keys = response["Credentials"]
         lifetime = (keys["Expiration"] - datetime.now(UTC)).total_seconds()
         # Announced as over already: the clocks differ, so only the service can say when they end.
         margin = min(LONGEST_MARGIN, lifetime / 5) if lifetime > 0 else float("-inf")
         credentials = AioCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+        arn = str((response.get("AssumedRoleUser") or {}).get("Arn") or "") or await self._arn_of(credentials, slot)
+        _check_account(arn, account_id)
         return Grant(credentials, usable_until=monotonic() + lifetime - margin)
+
+    async def _arn_of(self, credentials: AioCredentials, slot: Slot) -> str:
+        """Ask STS whose credentials these are, where its answer to AssumeRole did not say."""
+        with signing_as(credentials):
+            try:
+                caller = await repeat(
+                    self._sts.get_caller_identity,
+                    Phase.ASSUME,
+                    self._policy,
+                    self.tally,
+                    slot,
+                    name="sts.GetCallerIdentity",
+                )
+            except CallError as error:
+                raise NoGrantError(error.failure, judge(error.failure).outcome) from None
+        return str(caller.get("Arn") or "")
 
     async def _send_assume_role(self, account_id: str) -> dict[str, Any]:
         parameters = {
@@ -200,17 +217,18 @@ class Vault:
         outcome = Outcome.FAILED if verdict.action is Action.RENEW else verdict.outcome
         return NoGrantError(_with_message(failure, message), outcome)
 
-    def _check_account(self, response: dict[str, Any], account_id: str) -> None:
-        arn = str((response.get("AssumedRoleUser") or {}).get("Arn", ""))
-        parts = arn.split(":")
-        if len(parts) < 6 or parts[4] != account_id:  # noqa: PLR2004 - arn:partition:sts::account:resource
-            failure = Failure(
-                phase=Phase.ASSUME,
-                kind=Kind.LOCAL,
-                code="AccountMismatch",
-                message=f"assuming a role of {account_id} gave the identity {arn or 'of nobody'}; nothing was read with it",
-            )
-            raise NoGrantError(failure, Outcome.FAILED)
+
+def _check_account(arn: str, account_id: str) -> None:
+    """Refuse credentials of another account than the one whose role was assumed."""
+    parts = arn.split(":")
+    if len(parts) < 6 or parts[4] != account_id:  # noqa: PLR2004 - arn:partition:sts::account:resource
+        failure = Failure(
+            phase=Phase.ASSUME,
+            kind=Kind.LOCAL,
+            code="AccountMismatch",
+            message=f"assuming a role of {account_id} gave the identity {arn or 'of nobody'}; nothing was read with it",
+        )
+        raise NoGrantError(failure, Outcome.FAILED)
 
 
 def _with_message(failure: Failure, message: str) -> Failure:

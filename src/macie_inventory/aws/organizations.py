@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/organizations/latest/APIReference/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from macie_inventory.aws.failures import CallError
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from macie_inventory.backoff import RetryPolicy
 
 __all__ = ["Organizations", "Tree"]
+
+HURRIED_ATTEMPTS = 5
+"""Tries of a call that a run can do without."""
 
 _METHODS = {
     "ListAccounts": ("list_accounts", "Accounts"),
@@ -76,6 +79,11 @@ class Organizations:
         self._limits = limits
         self._policy = policy
         self.tally = Tally()
+
+    def hurried(self) -> Organizations:
+        """Give the same with little patience, for what a run can do without."""
+        policy = replace(self._policy, attempts=min(self._policy.attempts, HURRIED_ATTEMPTS))
+        return Organizations(self._client, self._limits, policy)
 
     async def accounts(self) -> list[Account]:
         """Read every account, whatever its state."""

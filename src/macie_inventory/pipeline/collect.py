@@ -220,13 +220,17 @@ class _Visit:
             if self.unread_tree is not None:
                 beside.start_soon(self._place_accounts, self.unread_tree, name="tree")
             failure = await workers.run()
+            # The tree is worth a little patience when all else is done, and none when the run has failed.
+            beside.cancel_scope.deadline = anyio.current_time() + (TREE_GRACE if failure is None else 0.0)
         if failure is not None:
             raise failure
+        if beside.cancel_scope.cancelled_caught:
+            self.observer.warned(f"the organizational units stay unknown: not read {TREE_GRACE:g} s after all else")
 
     async def _place_accounts(self, organizations: Organizations) -> None:
         """Read where the accounts stand in the organization; a run does without if that is denied."""
         try:
-            tree = await organizations.tree()
+            tree = await organizations.hurried().tree()
         except DiscoveryError as error:
             self.observer.warned(f"the organizational units stay unknown: {error}")
         else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from sqlalchemy import Text
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from macie_inventory.normalise import JOB_COLUMNS
@@ -28,7 +29,7 @@ class Operation:
     """One statement in both dialects; `columns` name a row's values in order.
 
     `staging` is the table whose columns a temporary copy takes when PostgreSQL gets the rows by COPY, `direct` says
-    that they go straight into that table.
+    that they go straight into that table, `texts` that every value is a text.
     """
 
     columns: tuple[str, ...]
@@ -36,6 +37,7 @@ class Operation:
     postgresql: str
     staging: str | None = None
     direct: bool = False
+    texts: bool = False
 
 
 def _insert(table: str, columns: Sequence[str], on_conflict: str, *, by_copy: bool = False) -> Operation:
@@ -68,6 +70,7 @@ def _child(table: str) -> Operation:
         postgresql="",
         staging=table,
         direct=True,
+        texts=all(isinstance(column.type, Text) and not column.nullable for column in metadata.tables[table].c),
     )
 
 
@@ -204,10 +207,22 @@ async def _copy(connection: AsyncConnection, operation: Operation, rows: Sequenc
     driver: Any = raw.driver_connection
     async with driver.cursor() as cursor:
         async with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-            for row in rows:
-                await copy.write_row(row)
+            if operation.texts and (text := _plain_lines(rows)) is not None:
+                await copy.write(text)
+            else:
+                for row in rows:
+                    await copy.write_row(row)
         if not operation.direct:
             await cursor.execute(operation.postgresql)
+
+
+def _plain_lines(rows: Sequence[tuple[str, ...]]) -> str | None:
+    """Write rows of texts in COPY's own form, which is a fifth of the driver's cost; None where one needs an escape."""
+    text = "\n".join(map("\t".join, rows)) + "\n"
+    special = "\\" in text or "\r" in text
+    if special or text.count("\n") != len(rows) or text.count("\t") != len(rows) * (len(rows[0]) - 1):
+        return None
+    return text
 
 
 async def _staged(connection: AsyncConnection, operation: Operation, columns: str) -> str:

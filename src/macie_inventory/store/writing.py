@@ -97,9 +97,8 @@ async def _store_jobs(connection: AsyncConnection, partition: str, batch: Batch)
     for target, at, job in (*batch.fresh, *batch.altered):
         row, its_buckets, its_criteria = parts_of(target, partition, job)
         rows.append((*row[:-2], as_json(job.raw), job.digest, at, at, batch.run_id, batch.run_id))
-        key = row[:3]
-        buckets += [key + bucket for bucket in its_buckets]
-        criteria += [key + criterion for criterion in its_criteria]
+        buckets += its_buckets
+        criteria += its_criteria
     await apply(connection, op.STORE_JOBS, rows)
     await apply(connection, op.STORE_BUCKETS, buckets)
     await apply(connection, op.STORE_CRITERIA, criteria)

@@ -3,11 +3,13 @@
 #   make test    linters, types, import contracts and all tests
 #   make lint    the same without the tests
 #   make bench   compare with what one would write instead (about an hour)
-#   make soak    thousands of fault plans and kills (hours, if you let it)
+#   make soak    thousands of fault plans and kills (hours; PLANS=5000 KILLS=1000)
 #   make clean   remove what the others made
 
 PYTHON ?= python3
 WORKERS ?= auto
+PLANS ?= 5000
+KILLS ?= 1000
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -31,7 +33,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.run
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m tests.reliability.soak
+	MACIE_INVENTORY_TEST_PLANS=$(PLANS) MACIE_INVENTORY_TEST_KILLS=$(KILLS) $(BIN)/pytest tests/reliability --capture=no --verbose
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_DATABASE", "collect", "resume_run"]
 
+TREE_GRACE = 60.0
+"""Seconds that a run waits, when it is done, for the tree of organizational units."""
+
 DEFAULT_DATABASE = "sqlite:///macie-inventory.db"
 
 

@@ -14,7 +14,7 @@ from tests.support.processes import warm_processes
 from tests.support.program import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["WarmProgram", "run_program"]
 
 
-def run_program(arguments: Sequence[str], environment: Mapping[str, str], folder: str, output: str) -> None:
-    """Run the command line as a process does, with stdout and stderr in files; leaves with its exit code."""
+def run_program(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str,
+    output: str,
+    before: Callable[[], object] | None = None,
+) -> None:
+    """Run the command line as a process does, with stdout and stderr in files; leaves with its exit code.
+
+    `before` is called first: it may take away what the process has, such as its user or its room on the disk.
+    """
     from macie_inventory.cli.app import run  # noqa: PLC0415 - imported already where this is forked
 
     for stream, name in ((1, "out"), (2, "err")):
@@ -36,6 +45,8 @@ def run_program(arguments: Sequence[str], environment: Mapping[str, str], folder
     os.environ.clear()
     os.environ.update(environment)
     warnings.simplefilter("error")
+    if before is not None:
+        before()
     code = run(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -45,11 +56,19 @@ def run_program(arguments: Sequence[str], environment: Mapping[str, str], folder
 class WarmProgram(Program):
     """Runs `macie-inventory` in processes forked from one that has imported it; the rest is `Program`.
 
-    What was printed lies in `output`, one pair of files for each process.
+    What was printed lies in `output`, one pair of files for each process. `before` is called in each of them first.
     """
 
-    def __init__(self, folder: Path, output: Path, simulator: Simulator | None = None, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        output: Path,
+        simulator: Simulator | None = None,
+        before: Callable[[], object] | None = None,
+        **environment: str,
+    ) -> None:
         super().__init__(folder, simulator, **environment)
+        self.before = before
         self.output = output
         self.output.mkdir(exist_ok=True)
         self._numbers = itertools.count(1)
@@ -59,7 +78,8 @@ class WarmProgram(Program):
         """Start it for the length of the block, with the name of its output; what still runs then is killed."""
         output = self.output / f"{next(self._numbers):04}"
         process = warm_processes().Process(
-            target=run_program, args=(arguments, dict(self.environment), str(self.folder), str(output))
+            target=run_program,
+            args=(arguments, dict(self.environment), str(self.folder), str(output), self.before),
         )
         process.start()
         try:

@@ -119,8 +119,9 @@ def create_engine(url: DatabaseUrl, *, readonly: bool = False, untouched: bool =
     The caller disposes of it. `readonly` connections cannot write, by construction. A transaction on a writing SQLite
     connection takes the write lock when it begins, so that it waits there and never fails half-way.
 
-    A reader of an SQLite file leaves the (empty) files of its log beside it; with `untouched` not even that, as long
-    as nobody has the file open. It is for a short look: a writer that begins meanwhile would not be noticed.
+    A reader of an SQLite file puts the (empty) files of its log beside it, and removes them; with `untouched` it does
+    not even that, as long as nobody has the file open. It is for a short look: a writer that begins meanwhile would
+    not be noticed.
     """
     if url.dialect == "sqlite":
         return _sqlite_engine(url, readonly=readonly, untouched=untouched)
@@ -130,15 +131,10 @@ def create_engine(url: DatabaseUrl, *, readonly: bool = False, untouched: bool =
 def _sqlite_engine(url: DatabaseUrl, *, readonly: bool, untouched: bool) -> AsyncEngine:
     assert url.path is not None  # noqa: S101 - holds for every SQLite URL
     path = url.path.absolute()
+    query, database = {}, str(path)
     if readonly:
-        query = {"uri": "true", "mode": "ro"}
-        wal = path.with_name(path.name + "-wal")
-        if not wal.exists() and (untouched or not os.access(path.parent, os.W_OK)):
-            # A write-ahead log cannot be made in a folder that is closed to us; without one the file is at rest.
-            query["immutable"] = "1"
+        query = _reading(path, untouched=untouched)
         database = "file:" + str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    else:
-        query, database = {}, str(path)
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=database, query=query),
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
@@ -158,6 +154,16 @@ def _sqlite_engine(url: DatabaseUrl, *, readonly: bool, untouched: bool) -> Asyn
         connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _reading(path: Path, *, untouched: bool) -> dict[str, str]:
+    """Give how an SQLite file is opened that will only be read; `query_only` makes sure of that."""
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    if not path.with_name(path.name + "-wal").exists() and (untouched or not writable):
+        # Without a log the file is at rest. One that we made could not be removed by us, or not be used by its owner.
+        return {"uri": "true", "mode": "ro", "immutable": "1"}
+    # SQLite removes the files of its log only for a connection that could write.
+    return {"uri": "true", "mode": "rw" if writable else "ro"}
 
 
 def _postgresql_engine(url: DatabaseUrl, *, readonly: bool) -> AsyncEngine:

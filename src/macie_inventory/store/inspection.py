@@ -5,6 +5,7 @@ The migrations lie in `alembic/` at the root of a checkout and, in a wheel, in `
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,7 @@ __all__ = [
     "known_revisions",
     "refuse_newer",
     "require_current",
+    "require_writable",
 ]
 
 
@@ -146,6 +148,20 @@ async def require_current(url: DatabaseUrl) -> bool:
         )
     refuse_newer(url, found)
     return found.state is SchemaState.CURRENT
+
+
+def require_writable(url: DatabaseUrl) -> None:
+    """Make sure that an SQLite file may be written, before SQLite is asked.
+
+    SQLite would open it for reading and leave a log that the owner of the file cannot write. Raises DatabaseError.
+    """
+    path = url.path
+    if path is None or (os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))):
+        return
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = sqlite3.SQLITE_READONLY if path.exists() else sqlite3.SQLITE_CANTOPEN
+    with translated(url):
+        raise error
 
 
 def refuse_newer(url: DatabaseUrl, found: SchemaCheck) -> None:

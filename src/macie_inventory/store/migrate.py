@@ -24,6 +24,7 @@ from macie_inventory.store.inspection import (
     head,
     refuse_newer,
     require_current,
+    require_writable,
 )
 from macie_inventory.store.schema import VERSION_TABLE, metadata
 from macie_inventory.store.trouble import translated
@@ -62,6 +63,7 @@ async def upgrade(url: DatabaseUrl) -> SchemaCheck:
     """
     before = await check(url)
     refuse_newer(url, before)
+    require_writable(url)
     created = _create_file(url)
     engine = create_engine(url)
     try:

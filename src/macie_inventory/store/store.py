@@ -15,8 +15,9 @@ from macie_inventory.model import Account, JobCounts, RunStatus, Target, timesta
 from macie_inventory.normalise import storable_text
 from macie_inventory.store import operations as op
 from macie_inventory.store.engine import create_engine, parse_database_url
+from macie_inventory.store.inspection import require_current, require_writable
 from macie_inventory.store.lease import acquire, new_token, refuse_held, release, renew
-from macie_inventory.store.migrate import require_current, upgrade
+from macie_inventory.store.migrate import upgrade
 from macie_inventory.store.operations import apply, execute, forget_staging
 from macie_inventory.store.owner import Owner, this_process
 from macie_inventory.store.reader import Reader, RunSummary, read_accounts
@@ -239,7 +240,10 @@ async def open_store(
     """
     if isinstance(url, str):
         url = parse_database_url(url)
-    if not await require_current(url):
+    current = await require_current(url)
+    if not readonly:
+        require_writable(url)
+    if not current:
         if readonly or not create:
             raise ConfigurationError(f"there is no inventory at {url.name}: run `macie-inventory collect` first")
         await upgrade(url)
@@ -259,7 +263,9 @@ async def require_free(url: DatabaseUrl) -> None:
     Raises LeaseHeldError while another run is collecting, SchemaOutdatedError or DatabaseError when the database
     cannot be used.
     """
-    if not await require_current(url):
+    current = await require_current(url)
+    require_writable(url)
+    if not current:
         return
     engine = create_engine(url, readonly=True)
     try:

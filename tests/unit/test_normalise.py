@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -336,6 +337,18 @@ def test_the_selection_of_buckets(item: dict[str, Any], selection: str | None, c
 def test_moments_become_utc(value: object, expected: str | None) -> None:
     """ISO 8601 and seconds since 1970 are read, before 1970 and at the end of 9999; anything else is unknown."""
     assert _row({"createdAt": value})["created_at"] == expected
+
+
+def test_a_moment_without_a_zone_is_utc_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The zone of the machine that collects plays no part."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert _row({"createdAt": "2026-11-01T09:30:00"})["created_at"] == "2026-11-01T09:30:00.000000Z"
+        assert _row({"createdAt": 1793525400})["created_at"] == "2026-11-01T09:30:00.000000Z"
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
 
 
 @pytest.mark.parametrize(

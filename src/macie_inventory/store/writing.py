@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from macie_inventory.normalise import storable_json
+from macie_inventory.normalise import storable_json, take_apart
 from macie_inventory.store import operations as op
 from macie_inventory.store.batch import Batch, sort_out, targets_to_read
 from macie_inventory.store.difference import differences
 from macie_inventory.store.operations import apply, execute
-from macie_inventory.store.parts import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from macie_inventory.model import Harvest, JobCounts, Target
+    from macie_inventory.normalise import Row
     from macie_inventory.store.batch import Known
 
 __all__ = ["write_harvests"]
@@ -90,15 +90,16 @@ async def _store_altered(connection: AsyncConnection, partition: str, batch: Bat
 
 
 async def _store_jobs(connection: AsyncConnection, partition: str, batch: Batch) -> None:
-    as_json = storable_json if connection.dialect.name == "postgresql" else str
-    rows: list[tuple[Any, ...]] = []
-    buckets: list[tuple[Any, ...]] = []
-    criteria: list[tuple[Any, ...]] = []
+    as_json = storable_json if connection.dialect.name == "postgresql" else None
+    rows: list[Row] = []
+    buckets: list[Row] = []
+    criteria: list[Row] = []
     for target, at, job in (*batch.fresh, *batch.altered):
-        row, its_buckets, its_criteria = parts_of(target, partition, job)
-        rows.append((*row[:-2], as_json(job.raw), job.digest, at, at, batch.run_id, batch.run_id))
-        buckets += its_buckets
-        criteria += its_criteria
+        row, of_buckets, of_criteria = take_apart(target, partition, job)
+        raw = as_json(job.raw) if as_json else job.raw
+        rows.append((*row[:-2], raw, job.digest, at, at, batch.run_id, batch.run_id))
+        buckets += of_buckets
+        criteria += of_criteria
     await apply(connection, op.STORE_JOBS, rows)
     await apply(connection, op.STORE_BUCKETS, buckets)
     await apply(connection, op.STORE_CRITERIA, criteria)

@@ -105,6 +105,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
         program = Program(tmp_path, simulator)
         process = program.start("collect", "--database", "sqlite:///x.db", "--region", *simulator.world.regions)
         while simulator.calls.count(service="macie2") < 10:
+            assert process.poll() is None, process.communicate()
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)

@@ -104,7 +104,7 @@ class Vault:
     async def grant(self, account_id: str, slot: Slot, *, refused: Grant | None = None) -> Grant:
         """Give credentials for an account, other than those that were refused.
 
-        Raises NoGrantError when its role cannot be assumed (asked once per run, unless the reason may pass), and
+        Raises NoGrantError when its role cannot be assumed (found out once per run), and
         CredentialsError when the caller's own credentials are refused, which ends the run.
         """
         if account_id == self._identity.account_id and not self._role.assume_own_account:
@@ -127,18 +127,18 @@ class Vault:
 
     async def vouches_for(self, grant: Grant) -> bool:
         """Ask STS whether it knows these credentials; True also when STS cannot be asked."""
-        with signing_as(grant.credentials):
-            try:
-                await repeat(
-                    self._sts.get_caller_identity,
-                    Phase.ASSUME,
-                    self._policy,
-                    self.tally,
-                    name="sts.GetCallerIdentity",
-                )
-            except CallError as error:
-                return error.failure.kind is not Kind.RESPONSE
+        try:
+            await self._caller(grant.credentials)
+        except CallError as error:
+            return error.failure.kind is not Kind.RESPONSE
         return True
+
+    async def _caller(self, credentials: AioCredentials) -> dict[str, Any]:
+        """Ask STS whose credentials these are."""
+        with signing_as(credentials):
+            return await repeat(
+                self._sts.get_caller_identity, Phase.ASSUME, self._policy, self.tally, name="sts.GetCallerIdentity"
+            )
 
     def _known(self, entry: _Entry, refused: Grant | None) -> Grant | None:
         if entry.refusal is not None:
@@ -165,25 +165,13 @@ class Vault:
         # Announced as over already: the clocks differ, so only the service can say when they end.
         margin = min(LONGEST_MARGIN, lifetime / 5) if lifetime > 0 else float("-inf")
         credentials = AioCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-        arn = str((response.get("AssumedRoleUser") or {}).get("Arn") or "") or await self._arn_of(credentials, slot)
-        _check_account(arn, account_id)
+        arn = (response.get("AssumedRoleUser") or {}).get("Arn")
+        try:
+            arn = arn or (await self._caller(credentials)).get("Arn")
+        except CallError as error:
+            raise NoGrantError(error.failure, Outcome.FAILED) from None
+        _check_account(str(arn or ""), account_id)
         return Grant(credentials, usable_until=monotonic() + lifetime - margin)
-
-    async def _arn_of(self, credentials: AioCredentials, slot: Slot) -> str:
-        """Ask STS whose credentials these are, where its answer to AssumeRole did not say."""
-        with signing_as(credentials):
-            try:
-                caller = await repeat(
-                    self._sts.get_caller_identity,
-                    Phase.ASSUME,
-                    self._policy,
-                    self.tally,
-                    slot,
-                    name="sts.GetCallerIdentity",
-                )
-            except CallError as error:
-                raise NoGrantError(error.failure, judge(error.failure).outcome) from None
-        return str(caller.get("Arn") or "")
 
     async def _send_assume_role(self, account_id: str) -> dict[str, Any]:
         parameters = {

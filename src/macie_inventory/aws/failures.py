@@ -12,6 +12,7 @@ Everything above the SDK decides by these values and never by an exception's cla
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["CallError", "translate"]
+
+
+_CANONICAL = re.compile(r"\s*The (?:Canonical String|String-to-Sign)\b")
+_TOKEN = re.compile(r"(x-amz-security-token[\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;]+", re.IGNORECASE)
 
 
 class CallError(Exception):
@@ -80,11 +85,16 @@ def _from_response(error: ClientError, phase: Phase) -> Failure:
         phase=phase,
         kind=Kind.RESPONSE,
         code=_code(details.get("Code"), metadata.get("HTTPStatusCode")),
-        message=str(details.get("Message") or ""),
+        message=_public(str(details.get("Message") or "")),
         status=metadata.get("HTTPStatusCode"),
         request_id=metadata.get("RequestId") or headers.get("x-amzn-requestid"),
         retry_after=_retry_after(headers),
     )
+
+
+def _public(message: str) -> str:
+    """Leave out what AWS repeats of a request whose signature it refuses: the session token is in it."""
+    return _TOKEN.sub(r"\1***", _CANONICAL.split(message, maxsplit=1)[0].rstrip())
 
 
 def _code(code: object, status: object) -> str | None:

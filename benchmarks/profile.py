@@ -2,8 +2,8 @@
 
     python -m benchmarks.profile [--contestant ours|floor]
 
-py-spy looks at the process from outside, 100 times a second, at every thread that is on a CPU; so the proportions are not
-bent by the profiler. They are scaled by the CPU that the kernel counted for the same work without it. A sample belongs to
+py-spy looks at the process from outside, without stopping it, 100 times a second, at every thread that is on a CPU; so the
+proportions are not bent by the profiler. They are scaled by the CPU that the kernel counted for the same work without it. A sample belongs to
 the component of its innermost frame that a rule knows; what stands before the first target is `start` and counted apart.
 """
 

@@ -216,7 +216,10 @@ def _line(text: str, style: str) -> Text:
 
 
 def _bar(console: Console) -> Progress:
-    columns = [BarColumn(bar_width=None), TextColumn("{task.completed:,.0f}/{task.total:,.0f}")]
+    columns = [
+        BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+    ]
     columns.append(TextColumn("{task.percentage:>3.0f}%"))
     if console.width >= NARROW:
         columns.append(_Rate(""))

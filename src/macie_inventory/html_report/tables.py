@@ -19,6 +19,9 @@ ROWS_WITHOUT_SCRIPT = 25
 """So many rows stand in the page itself; the script brings the others from the page's data."""
 
 LONGEST_CELL = 200
+LONGEST_MESSAGE = 500
+"""The reason of a denial stands at the end of AWS's sentence."""
+
 LONG_COLUMNS = frozenset({"job", "error_message", "field", "old", "new"})
 """Columns whose texts may need several lines."""
 
@@ -76,7 +79,8 @@ def _table(
 ) -> dict[str, Any]:
     names = columns.split() if isinstance(columns, str) else list(columns)
     numeric = set(numbers)
-    cells = [[_cell(value) for value in row] for row in list(rows)[:MOST_ROWS]]
+    longest = [LONGEST_MESSAGE if name == "error_message" else LONGEST_CELL for name in names]
+    cells = [[_cell(value, most) for value, most in zip(row, longest, strict=True)] for row in list(rows)[:MOST_ROWS]]
     return {
         "id": table_id,
         "columns": [name.replace("_", " ") if name.islower() else name for name in names],
@@ -88,7 +92,7 @@ def _table(
     }
 
 
-def _cell(value: Any) -> Any:  # noqa: ANN401 - a text, a number or nothing
+def _cell(value: Any, most: int) -> Any:  # noqa: ANN401 - a text, a number or nothing
     if value is None:
         return ""
     if isinstance(value, int | float):
@@ -96,7 +100,7 @@ def _cell(value: Any) -> Any:  # noqa: ANN401 - a text, a number or nothing
     text = str(value)
     if len(text) == 27 and text[10] == "T" and text.endswith("Z"):  # noqa: PLR2004 - a moment: to the minute is enough
         return f"{text[:10]} {text[11:16]}"
-    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _change_rows(changes: Listing) -> list[Sequence[Any]]:

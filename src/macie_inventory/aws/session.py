@@ -6,6 +6,7 @@ import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 from botocore.exceptions import BotoCoreError
 
 from macie_inventory.aws.clients import MacieClients, client_config
@@ -16,7 +17,7 @@ from macie_inventory.aws.macie import Lister
 from macie_inventory.aws.organizations import Organizations
 from macie_inventory.aws.regions import read_regions
 from macie_inventory.aws.retry import Tally, repeat
-from macie_inventory.aws.transport import Transport, bare_session, full_session, sign_per_call
+from macie_inventory.aws.transport import Transport, open_sessions, sign_per_call
 from macie_inventory.errors import CredentialsError
 from macie_inventory.outcome import Phase
 
@@ -94,7 +95,7 @@ async def open_aws(limits: Limits) -> AsyncIterator[Aws]:
     async with AsyncExitStack() as stack:
         transport = Transport(stack)
         try:
-            session, bare = full_session(), bare_session()
+            session, bare = await anyio.to_thread.run_sync(open_sessions)
             region = session.region_name or os.environ.get("AWS_REGION") or FALLBACK_REGION
             credentials = await session.get_credentials()
             if credentials is None:

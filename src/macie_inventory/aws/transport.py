@@ -36,9 +36,13 @@ __all__ = [
     "bare_session",
     "capture_request",
     "full_session",
+    "open_sessions",
     "sign_per_call",
     "signing_credentials",
 ]
+
+SERVICES = ("sts", "organizations", "macie2")
+"""The services of which a run opens clients."""
 
 signing_credentials: ContextVar[AioCredentials | None] = ContextVar("signing_credentials", default=None)
 
@@ -78,6 +82,21 @@ def bare_session() -> aioboto3.Session:
     session = full_session()
     session._session.register_component("credential_provider", AioCredentialResolver(providers=[]))  # noqa: SLF001
     return session
+
+
+def open_sessions() -> tuple[aioboto3.Session, aioboto3.Session]:
+    """Give a full and a bare session, with what their clients need from disk read already.
+
+    That takes some tenths of a second, and would hold up an event loop: call it in a thread.
+    """
+    full, bare = full_session(), bare_session()
+    loader: Loader = full._session.get_component("data_loader")  # noqa: SLF001 - see full_session
+    for name in ("endpoints", "partitions", "sdk-default-configuration"):
+        loader.load_data(name)
+    for service in SERVICES:
+        loader.load_service_model(service, "service-2")
+        loader.load_service_model(service, "endpoint-rule-set-1")
+    return full, bare
 
 
 @lru_cache(maxsize=1)

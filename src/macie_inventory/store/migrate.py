@@ -10,6 +10,7 @@ import asyncio
 import os
 import sqlite3
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from macie_inventory.errors import DatabaseError
@@ -64,6 +65,7 @@ async def upgrade(url: DatabaseUrl) -> SchemaCheck:
     before = await check(url)
     refuse_newer(url, before)
     require_writable(url)
+    await asyncio.to_thread(_import_alembic)
     created = _create_file(url)
     engine = create_engine(url)
     try:
@@ -101,6 +103,11 @@ async def _prepare_file(engine: AsyncEngine) -> None:
         driver: Any = raw.driver_connection
         await driver.execute_fetchall("PRAGMA page_size = 8192")
         await driver.execute_fetchall("PRAGMA journal_mode = WAL")
+
+
+def _import_alembic() -> None:
+    """Import what only a migration needs, which takes too long for an event loop."""
+    import_module("alembic.command")
 
 
 def _run_command(connection: Connection, name: str) -> None:

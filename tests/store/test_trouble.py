@@ -52,10 +52,22 @@ async def test_another_programs_database_is_left_alone(tmp_path: Path, postgres_
     with psycopg.connect(postgres_url) as server:
         server.execute("CREATE TABLE jobs (title text)")
     for url in (f"sqlite:///{file}", postgres_url):
-        with pytest.raises(DatabaseError, match="holds the tables of another program"):
-            async with open_store(url):
-                pass
+        await _refused_as_foreign(url)
     assert file.read_bytes() == content
+
+
+async def test_another_programs_migrations_are_not_ours(database_url: str) -> None:
+    """A database that another program migrates with Alembic is refused, even where it uses our numbers."""
+    await rows(database_url, f"CREATE TABLE {VERSION_TABLE} (version_num text)")
+    await rows(database_url, "CREATE TABLE films (title text)")
+    await rows(database_url, f"INSERT INTO {VERSION_TABLE} VALUES ('0001')")
+    await _refused_as_foreign(database_url)
+
+
+async def _refused_as_foreign(url: str) -> None:
+    with pytest.raises(DatabaseError, match="holds the tables of another program"):
+        async with open_store(url):
+            pass
 
 
 async def test_a_damaged_file_is_named(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from tests.store.material import ACCOUNT, ELSEWHERE, HERE, THERE, at, collect, harvest, item, rows, run_start
 
 from macie_inventory.errors import DatabaseError
 from macie_inventory.model import JobCounts, Outcome, RunStatus, Target
+from macie_inventory.normalise import read_page
 from macie_inventory.store import open_store, parse_database_url
 
 pytestmark = pytest.mark.anyio
@@ -263,6 +265,19 @@ async def test_values_at_their_limits_survive(database_url: str) -> None:
     assert sorted(await rows(database_url, "SELECT bucket_name FROM job_buckets")) == [(long_bucket,), ("\ufffd",)]
     ((value,),) = await rows(database_url, "SELECT new_value FROM job_changes WHERE field = 'novel'")
     assert value.strip('"') == "\ufffd"
+
+
+async def test_numbers_and_nesting_beyond_reason_are_stored(database_url: str) -> None:
+    """A changed job with an integer of 5,000 digits and with deep nesting is stored, and its other changes are seen."""
+    monstrous = json.dumps(item("a", deep="DEEP")).replace('"DEEP"', "[" * 900 + "1" + "0" * 5000 + "]" * 900)
+    await collect(database_url, 1, harvest(HERE, item("a")))
+    (job,) = read_page(f'{{"items": [{monstrous}]}}'.encode())[0]
+    changed = replace(harvest(HERE, day=2), jobs=[job])
+    assert await collect(database_url, 2, changed) == JobCounts(seen=1, updated=1)
+    (again,) = read_page(f'{{"items": [{monstrous.replace("RUNNING", "IDLE")}]}}'.encode())[0]
+    assert await collect(database_url, 3, replace(changed, jobs=[again])) == JobCounts(seen=1, updated=1)
+    found = await rows(database_url, "SELECT field FROM job_changes WHERE run_id = 'run-03'")
+    assert found == [("job_status",)]
 
 
 async def test_a_transaction_is_whole_or_nothing(database_url: str) -> None:

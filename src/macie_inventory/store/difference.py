@@ -32,6 +32,9 @@ _OBJECTS = {
 _WHOLE = {"bucketDefinitions": "bucket_definitions", "bucketCriteria": "bucket_criteria"}
 _LONGEST_FIELD = 200
 
+# Python refuses to read integers beyond 4,300 digits.
+_TOO_MANY_DIGITS = 4000
+
 _ABSENT = object()
 
 
@@ -53,7 +56,7 @@ def _fields(target: Target, partition: str, job: Job) -> dict[str, Any]:
     raw = storable_json(job.raw)
     columns = dict(zip(JOB_COLUMNS, job_row(target, partition, Job(job.job_id, raw, "")), strict=True))
     fields = {name: columns[name] for name in OBSERVABLE_COLUMNS if columns[name] is not None}
-    for name, value in json.loads(raw).items():
+    for name, value in _members(raw).items():
         if name in _WHOLE:
             fields[_WHOLE[name]] = value
         elif name != "jobId":
@@ -61,6 +64,19 @@ def _fields(target: Target, partition: str, job: Job) -> dict[str, Any]:
             if rest is not _ABSENT:
                 fields.setdefault(name[:_LONGEST_FIELD], rest)
     return fields
+
+
+def _members(raw: str) -> dict[str, Any]:
+    """Read the members of an item; what Python cannot follow (nesting) or count (long numbers) is no difference."""
+    try:
+        members = json.loads(raw, parse_int=_integer)
+    except RecursionError:
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) < _TOO_MANY_DIGITS else digits
 
 
 def _unheld(name: str, value: Any, columns: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
@@ -79,4 +95,7 @@ def _unheld(name: str, value: Any, columns: Mapping[str, Any]) -> Any:  # noqa: 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
     if value is _ABSENT:
         return None
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    except RecursionError:
+        return None

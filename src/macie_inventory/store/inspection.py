@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from macie_inventory.errors import DatabaseError, SchemaOutdatedError
 from macie_inventory.store.engine import create_engine
@@ -18,6 +18,8 @@ from macie_inventory.store.schema import VERSION_TABLE, metadata
 from macie_inventory.store.trouble import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from macie_inventory.store.engine import DatabaseUrl
@@ -112,11 +114,13 @@ async def _revision(url: DatabaseUrl, connection: AsyncConnection) -> str | None
         sql = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(quote_ident(name)) IS NOT NULL"
         found = {row[0] for row in await connection.exec_driver_sql(sql, (list(ours),))}
         foreign = bool(found & set(metadata.tables))
-    if VERSION_TABLE not in found:
-        if foreign:
-            raise DatabaseError(f"{url.name} holds the tables of another program: name another database or schema")
-        return None
-    rows = (await connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")).fetchall()  # noqa: S608 - ours
+    rows: Sequence[Any] = ()
+    if VERSION_TABLE in found:
+        rows = (await connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")).fetchall()  # noqa: S608 - ours
+        # Other programs use Alembic too: a revision without our tables is one of theirs.
+        foreign = bool(rows) and not found.issuperset(metadata.tables)
+    if foreign:
+        raise DatabaseError(f"{url.name} holds the tables of another program: name another database or schema")
     return str(rows[0][0]) if rows else None
 
 

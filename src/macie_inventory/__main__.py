@@ -19,7 +19,8 @@ def main() -> NoReturn:
 
         code = run(sys.argv[1:])
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BaseExceptionGroup):
+        # A task group wraps the interrupt; groups of ordinary errors are answered before they come here.
         code = INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain while closing it.

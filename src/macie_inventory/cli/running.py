@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -26,7 +27,9 @@ from macie_inventory.store import parse_database_url
 from macie_inventory.telemetry import open_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from anyio.abc import TaskStatus
 
     from macie_inventory.overview.news import RunNews
     from macie_inventory.pipeline.observer import Observer
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["run_and_report"]
 
 INTERRUPTED = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
@@ -48,7 +52,8 @@ def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     with open_display(settings, logger) as observer, open_telemetry() as telemetry, telemetry.run():
-        summary, gaps = anyio.run(_run, settings, observer, resume, backend="asyncio")
+        with _noted_signals() as noted:
+            summary, gaps = anyio.run(_run, settings, observer, resume, noted, backend="asyncio")
         telemetry.ended(summary.status)
     if settings.format == "json":
         click.echo(json.dumps(run_as_json(summary, gaps), indent=2))
@@ -62,11 +67,25 @@ def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
     return EXIT_CODES[summary.status]
 
 
-async def _run(settings: Settings, observer: Observer, resume: str | None) -> tuple[RunSummary, Sequence[Gap]]:
+@contextmanager
+def _noted_signals() -> Iterator[list[int]]:
+    """Note the signals that come before the run heeds them, instead of breaking into whatever is being done."""
+    noted: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: noted.append(number)) for number in SIGNALS}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+async def _run(
+    settings: Settings, observer: Observer, resume: str | None, noted: list[int]
+) -> tuple[RunSummary, Sequence[Gap]]:
     stop = Stop()
     ended: tuple[RunSummary, Sequence[Gap]] | MacieInventoryError
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_heed_signals, stop, observer)
+        await tasks.start(_heed_signals, stop, observer, noted)
         try:
             ended = await _collect(settings, observer, stop, resume)
         except MacieInventoryError as error:
@@ -100,15 +119,24 @@ async def _news(database: str, run_id: str) -> RunNews | None:
         return None  # the run is stored; its summary goes without
 
 
-async def _heed_signals(stop: Stop, observer: Observer) -> None:
+async def _heed_signals(
+    stop: Stop, observer: Observer, noted: list[int], *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
     """End the run in good order on the first signal, and at once on the second."""
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(*SIGNALS) as signals:
+        for early in noted:
+            _heed(early, stop, observer)
+        task_status.started()
         async for number in signals:
-            if stop.requested:
-                restore_terminal()
-                sys.stderr.write("macie-inventory: stopped at once\n")
-                sys.stderr.flush()
-                os._exit(INTERRUPTED)
-            name = signal.Signals(number).name
-            observer.stopping(f"{name}: storing what is finished; once more stops at once")
-            stop.request(RunStatus.INTERRUPTED, f"interrupted by {name}")
+            _heed(number, stop, observer)
+
+
+def _heed(number: int, stop: Stop, observer: Observer) -> None:
+    if stop.requested:
+        restore_terminal()
+        sys.stderr.write("macie-inventory: stopped at once\n")
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
+    name = signal.Signals(number).name
+    observer.stopping(f"{name}: storing what is finished; once more stops at once")
+    stop.request(RunStatus.INTERRUPTED, f"interrupted by {name}")

@@ -97,6 +97,16 @@ async def test_an_unchanged_target_changes_only_when_it_was_seen(database_url: s
         assert sorted(different) == sorted(moved.items())
 
 
+async def test_child_rows_of_an_unchanged_job_are_left_alone(database_url: str) -> None:
+    """Unchanged jobs, whether all of a target's or only some, do not have their buckets written again."""
+    await collect(database_url, 1, harvest(HERE, item("a"), item("b")))
+    await rows(database_url, "DELETE FROM job_buckets")
+    await collect(database_url, 2, harvest(HERE, item("a"), item("b"), day=2))
+    assert await rows(database_url, "SELECT count(*) FROM job_buckets") == [(0,)]
+    await collect(database_url, 3, harvest(HERE, item("a"), item("b", name="new"), day=3))
+    assert await rows(database_url, "SELECT DISTINCT job_id FROM job_buckets") == [("b",)]
+
+
 async def test_another_order_of_keys_is_no_change(database_url: str) -> None:
     """An item whose keys arrive in another order gets a new digest, silently."""
     await collect(database_url, 1, harvest(HERE, item("a")))

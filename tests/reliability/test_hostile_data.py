@@ -166,7 +166,7 @@ async def test_hostile_jobs_are_stored_and_come_back(database_url: str) -> None:
     await check_stored(world, database_url)
     jobs = len(HOSTILE_TEXTS) + len(hostile_jobs())
     assert (summary.jobs_seen, summary.jobs_appeared) == (jobs, jobs)
-    names = await rows(database_url, "SELECT name FROM accounts WHERE is_management = ?", False)
+    names = await rows(database_url, "SELECT name FROM accounts WHERE NOT is_management")
     assert names == [("\ufffd 'Robert' \ufffd 👾" + "n" * 500,)]
 
 

@@ -33,7 +33,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.run
 
 soak: $(VENV)/.dev
-	MACIE_INVENTORY_TEST_PLANS=$(PLANS) MACIE_INVENTORY_TEST_KILLS=$(KILLS) $(BIN)/pytest tests/reliability --capture=no --verbose
+	$(BIN)/python -m tests.soak --plans $(PLANS) --kills $(KILLS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

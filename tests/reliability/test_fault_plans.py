@@ -24,5 +24,5 @@ def test_a_run_under_recoverable_faults_is_complete_and_true(first: int, pool: E
     empty = anyio.run(make_empty_database, tmp_path)
     seeds = range(first, min(first + BATCH, PLANS))
     under_way = [pool.submit(anyio.run, survive, seed, empty, tmp_path) for seed in seeds]
-    faults = sum(plan.result() for plan in under_way)
+    faults = sum(plan.result().total() for plan in under_way)
     assert faults > len(seeds), "the plans struck too seldom to prove anything"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.support.line import aws_environment, quick_limits
@@ -30,8 +31,8 @@ async def make_empty_database(folder: Path) -> Path:
     return path
 
 
-async def survive(seed: int, empty: Path, folder: Path) -> int:
-    """Collect a small organization under a random plan in which every page recovers; give the faults that struck.
+async def survive(seed: int, empty: Path, folder: Path) -> Counter[str]:
+    """Collect a small organization under a random plan in which every page recovers; give the faults that struck, by kind.
 
     `empty` is a migrated database. Asserts that the run is complete, with exactly the served jobs, one outcome per
     target, and the server's counts.
@@ -45,7 +46,7 @@ async def survive(seed: int, empty: Path, folder: Path) -> int:
     async with serve(world, faults=plan) as simulator:
         with aws_environment(simulator):
             summary, gaps = await collect(scope, database=f"sqlite:///{database}", limits=limits)
-        faults = simulator.calls.faults.total()
+        faults = Counter({str(kind): number for kind, number in simulator.calls.faults.items()})
         calls = simulator.calls.count(service="macie2")
         throttled = simulator.calls.count(service="macie2", ending=Ending.THROTTLED)
     served = {

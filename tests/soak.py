@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -107,12 +108,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1000, help="runs killed at a random moment (default: 1000)")
     parser.add_argument("--first", type=int, default=FIRST, help=f"the first number (default: {FIRST})")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     trial = Trial()
     with tempfile.TemporaryDirectory(prefix="macie-soak-") as name:
         folder = Path(name)
         empty = anyio.run(make_empty_database, folder)
-        try_plans(trial, options.first, options.plans, empty, folder)
-        try_kills(trial, options.first, options.kills, empty, folder)
+        try:
+            try_plans(trial, options.first, options.plans, empty, folder)
+            try_kills(trial, options.first, options.kills, empty, folder)
+        except KeyboardInterrupt:
+            say("interrupted; until then:")
     say(trial.summary())
     for kind, number in trial.faults.most_common():
         say(f"  {number:7} {kind}")

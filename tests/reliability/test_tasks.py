@@ -19,6 +19,7 @@ from tests.support.program import Program
 from macie_inventory.config import Scope
 from macie_inventory.model import RunStatus
 from macie_inventory.pipeline.collect import collect
+from macie_inventory.pipeline.observer import Observer
 from macie_inventory.pipeline.stop import Stop
 from macie_inventory.simulator import Fault, FaultKind, FaultPlan, Rule, generate_world, running
 
@@ -33,6 +34,7 @@ LONGEST = 0.2
 """Seconds for which a callback may hold up the event loop."""
 
 LATE = FaultPlan(rules=(Rule(fault=Fault(kind=FaultKind.DELAY, seconds=0.2), service="macie2"),))
+LATER = FaultPlan(rules=(Rule(fault=Fault(kind=FaultKind.DELAY, seconds=2.0), service="macie2"),))
 FAULTS = FaultPlan.recoverable(probability=0.3, seed=41, max_consecutive=3)
 DEAD = FaultPlan(rules=(Rule(fault=Fault(kind=FaultKind.RESET), service="macie2"),))
 
@@ -101,30 +103,41 @@ def test_no_callback_holds_up_the_event_loop(tmp_path: Path) -> None:
     pytest.fail(f"held up in every run: {slow}")
 
 
+class Impatient(Observer):
+    """Asks for the end soon after the first targets are known."""
+
+    def __init__(self, stop: Stop) -> None:
+        self.stop = stop
+
+    def planned(self, *_: object) -> None:
+        """Ask in a moment."""
+        asyncio.get_running_loop().call_later(0.3, self.stop.request, RunStatus.INTERRUPTED, "asked to")
+
+
 def open_things() -> tuple[int, set[str]]:
     """Count the open files and sockets, and name the threads that belong to nobody's pool."""
     threads = {thread.name for thread in threading.enumerate()}
     pools = ("AnyIO worker thread", "asyncio_")
-    return len(list(Path("/proc/self/fd").iterdir())), {name for name in threads if not name.startswith(pools)}
+    return len(list(Path("/dev/fd").iterdir())), {name for name in threads if not name.startswith(pools)}
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("how", ["complete", "deadline", "stopped", "failed"])
 async def test_no_task_outlives_a_run(how: str, tmp_path: Path) -> None:
     """When `collect` returns, its event loop has no task, thread, file or socket that was not there before."""
-    with running(generate_world(accounts=8, regions=2, jobs=4, seed=41), faults=LATE) as simulator:
+    plan = LATE if how == "complete" else LATER
+    with running(generate_world(accounts=8, regions=2, jobs=4, seed=41), faults=plan) as simulator:
         stop = Stop()
-        limits = quick_limits(concurrency=3, timeout=0.6 if how == "deadline" else None)
+        limits = quick_limits(concurrency=3, timeout=3.0 if how == "deadline" else None)
         if how == "failed":
-            simulator.reset(faults=FaultPlan(rules=(*LATE.rules, _base_refused_after_a_while())))
+            simulator.reset(faults=FaultPlan(rules=(*LATER.rules, _base_refused_after_a_while())))
         tasks, things = asyncio.all_tasks(), open_things()
-        if how == "stopped":
-            asyncio.get_running_loop().call_later(0.6, stop.request, RunStatus.INTERRUPTED, "asked to")
         with aws_environment(simulator):
             summary, _ = await collect(
                 Scope(region=tuple(simulator.world.regions), organizational_units=how == "deadline"),
                 database=f"sqlite:///{tmp_path}/x.db",
                 limits=limits,
+                observer=Impatient(stop) if how == "stopped" else None,
                 stop=stop,
             )
         assert asyncio.all_tasks() == tasks

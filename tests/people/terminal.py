@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -54,15 +55,18 @@ def see(
     columns: int = 80,
     rows: int = 24,
     stdout: int | None = None,
-    program: Sequence[str] = ("-m", "macie_inventory"),
+    interrupt_at: Sequence[str] = (),
 ) -> Seen:
-    """Run the program in a terminal of this size until it ends; `stdout` may go elsewhere."""
+    """Run the program in a terminal of this size until it ends; `stdout` may go elsewhere.
+
+    It is interrupted as soon as each of the texts of `interrupt_at` has shown, one after the other.
+    """
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=1.0)
     stream, written, screens = pyte.ByteStream(screen), bytearray(), []
     process = subprocess.Popen(
-        [sys.executable, *program, *arguments],
+        [sys.executable, "-m", "macie_inventory", *arguments],
         cwd=cwd,
         env=dict(env),
         stdin=follower,
@@ -70,7 +74,7 @@ def see(
         stderr=follower,
     )
     os.close(follower)
-    until = time.monotonic() + LONGEST
+    until, waited = time.monotonic() + LONGEST, list(interrupt_at)
     try:
         while time.monotonic() < until:
             if not select.select([leader], [], [], 0.1)[0]:
@@ -82,6 +86,9 @@ def see(
             written += received
             stream.feed(received)
             screens.append(_lines(screen))
+            if waited and waited[0] in "\n".join(screens[-1]):
+                waited.pop(0)
+                process.send_signal(signal.SIGINT)
         code = process.wait(timeout=LONGEST)
     finally:
         process.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -259,6 +260,12 @@ def test_a_large_organization_fits(show: Callable[..., Page]) -> None:
     assert page.evaluate("performance.timing.loadEventEnd - performance.timing.navigationStart") < 2000
     page.locator("[data-table=failing] input").fill("team-1999")
     assert page.locator("[data-table=failing] tbody tr").count() == 1
+
+
+def test_the_chart_library_leaves_imports_alone(small: str) -> None:
+    """After a page was made, the import system is as it was: no hook of the chart library stays."""
+    assert "<svg" in small
+    assert not [hook for hook in sys.meta_path if type(hook).__module__.startswith("pygal")]
 
 
 def test_everything_is_one_file(small: str) -> None:

@@ -65,8 +65,9 @@ def open_display(settings: Settings, logger: structlog.typing.FilteringBoundLogg
 
 def restore_terminal() -> None:
     """Show the cursor again, for an end that runs no clean-up."""
-    if _is_live_terminal():
-        sys.__stderr__.write("\x1b[?25h")  # type: ignore[union-attr]  # it is a terminal
+    if sys.__stderr__ is not None and _is_live_terminal():
+        sys.__stderr__.write("\x1b[?25h")
+        sys.__stderr__.flush()
 
 
 def _is_live_terminal() -> bool:

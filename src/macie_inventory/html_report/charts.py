@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -48,6 +49,8 @@ def _pygal() -> Any:  # noqa: ANN401 - the library has no types
         import pygal  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         raise ConfigurationError("the report needs an extra: pip install 'macie-inventory[report]'") from error
+    # The library leaves an import hook for its map plug-ins, of a kind that Python warns of at every later import.
+    sys.meta_path[:] = [hook for hook in sys.meta_path if type(hook).__module__ != "pygal"]
     return pygal
 
 

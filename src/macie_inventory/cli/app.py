@@ -83,10 +83,18 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
+        cause = _innermost(error)
         return _complain(
-            f"unexpected {type(error).__name__}: {_one_line(str(error))} (--debug shows where)", 1, debug=debug
+            f"unexpected {type(cause).__name__}: {_one_line(str(cause))} (--debug shows where)", 1, debug=debug
         )
     return result if isinstance(result, int) else 0
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Give the first error that task groups have wrapped."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _complain(message: str, code: int, *, debug: bool) -> int:

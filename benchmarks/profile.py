@@ -2,23 +2,28 @@
 
     python -m benchmarks.profile [--contestant ours|floor]
 
-py-spy looks at the process from outside, without stopping it, 100 times a second, at every thread that is on a CPU; so the
-proportions are not bent by the profiler. They are scaled by the CPU that the kernel counted for the same work without it. A sample belongs to
-the component of its innermost frame that a rule knows; what stands before the first target is `start` and counted apart.
+py-spy looks at the process from outside, without stopping it, 200 times a second, at every thread that is on a CPU; so the
+proportions are not bent by the profiler. They are scaled by the CPU that the kernel counted for the same work without it.
+A sample belongs to the component of its innermost frame that a rule knows; what stands before the first target is
+`start of the program` and counted apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.contest import CONTESTANTS, command_of, compete
+from benchmarks.contest import CONTESTANTS, command_of
 from benchmarks.measure import ROOT, Cell, Server, running_server
 from benchmarks.results import write_results
 
@@ -52,6 +57,14 @@ _FOLDERS = re.compile(r"\(\S*/(?:site-packages|python3\.\d+|src)/")
 _LINE = re.compile(r":\d+\)")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadSeconds:
+    """The CPU of a process by kind of thread: its main one, with the event loop, and all others."""
+
+    main: float
+    others: float
+
+
 def component_of(frames: Sequence[str]) -> str:
     """Name the component of a stack, outermost frame first."""
     if any(map(_STARTING.search, frames)) or not any(map(_RUNNING.search, frames)):
@@ -63,12 +76,26 @@ def component_of(frames: Sequence[str]) -> str:
     return "other"
 
 
-def components(stacks: Iterable[tuple[Sequence[str], int]]) -> dict[str, Counter[str]]:
-    """Count samples by component, and within it by innermost function."""
-    counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for frames, samples in stacks:
-        counted[component_of(frames)][_LINE.sub(")", frames[-1])] += samples
+def components(stacks: Iterable[tuple[Sequence[str], int]], seconds: ThreadSeconds) -> dict[str, dict[str, float]]:
+    """Give seconds by component, and within it by innermost function.
+
+    A thread that waits for the interpreter's lock can look busy from outside, so each kind of thread has its samples
+    scaled to the CPU that the kernel counted for it.
+    """
+    kept = list(stacks)
+    total = Counter({True: 0, False: 0})
+    for frames, samples in kept:
+        total[_beside(frames)] += samples
+    counted: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for frames, samples in kept:
+        beside = _beside(frames)
+        share = samples / total[beside] * (seconds.others if beside else seconds.main)
+        counted[component_of(frames)][_LINE.sub(")", frames[-1])] += share
     return counted
+
+
+def _beside(frames: Sequence[str]) -> bool:
+    return any("_bootstrap (threading" in frame for frame in frames)
 
 
 def _stacks(text: str) -> Iterable[tuple[list[str], int]]:
@@ -79,25 +106,28 @@ def _stacks(text: str) -> Iterable[tuple[list[str], int]]:
 
 def _sample(server: Server, command: Sequence[str], folder: Path) -> str:
     raw = folder / "stacks.txt"
-    sampler = [
-        "py-spy",
-        "record",
-        "--format",
-        "raw",
-        "--rate",
-        "500",
-        "--full-filenames",
-        "--output",
-        str(raw),
-        "--",
-        *command,
-    ]
+    how = ["--nonblocking", "--format", "raw", "--rate", "200", "--full-filenames", "--output", str(raw)]
+    sampler = ["py-spy", "record", *how, "--", *command]
     subprocess.run(sampler, check=True, cwd=ROOT, env=server.environment(), capture_output=True)
     return raw.read_text(encoding="utf-8")
 
 
-def main() -> int:
-    """Profile one contestant and write the section `profile` of results.json."""
+def _thread_seconds(server: Server, command: Sequence[str]) -> ThreadSeconds:
+    """Run a command and read what its threads have used, until it ends."""
+    process = subprocess.Popen(command, cwd=ROOT, env=server.environment(), stdout=subprocess.DEVNULL)
+    used: dict[str, float] = {}
+    while process.poll() is None:
+        for stat in Path(f"/proc/{process.pid}/task").glob("*/stat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                used[stat.parent.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        time.sleep(0.02)
+    assert process.returncode == 0
+    main = used.pop(str(process.pid))
+    return ThreadSeconds(main=main, others=sum(used.values()))
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--contestant", default="ours", choices=["ours", "floor"])
     parser.add_argument("--accounts", type=int, default=200, help="targets are 22 times as many")
@@ -106,31 +136,35 @@ def main() -> int:
     parser.add_argument("--functions", type=int, default=0, help="print so many functions of each component")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--dry-run", action="store_true", help="print, write nothing")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Profile one contestant and write the section `profile` of results.json."""
+    options = _options()
     contestant = next(one for one in CONTESTANTS if one.name == options.contestant)
     cell = Cell(accounts=options.accounts, concurrency=options.concurrency, tls=options.tls)
     with running_server(cell) as server, tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        costs = compete(contestant, cell, server)
         command = command_of(contestant, cell, server, Path(name))
         if options.again:
-            _sample(server, command, Path(name))
-        counted = components(_stacks(_sample(server, command, Path(name))))
-    cpu = costs[1 if options.again else 0].cpu / cell.targets * 1e6
-    total = sum(samples.total() for samples in counted.values())
-    section = [
-        {
-            "component": component,
-            "microseconds": samples.total() / total * cpu,
-            "share": samples.total() / total,
-            "largest": samples.most_common(1)[0][0],
-        }
-        for component, samples in sorted(counted.items(), key=lambda pair: -pair[1].total())
-    ]
-    for part in section:
-        print(f"{part['microseconds']:8.1f} µs {part['share']:6.1%}  {part['component']}")
-        for function, samples in counted[str(part["component"])].most_common(options.functions):
-            print(f"{samples / total * cpu:14.1f} µs  {function}")
-    print(f"{cpu:8.1f} µs         CPU per target, {total} samples")
+            _thread_seconds(server, command)
+        seconds = _thread_seconds(server, command)
+        if not options.again:
+            for file in Path(name).glob("jobs.db*"):
+                file.unlink()
+        counted = components(_stacks(_sample(server, command, Path(name))), seconds)
+    unit, total = 1e6 / cell.targets, seconds.main + seconds.others
+    section = []
+    for component, functions in sorted(counted.items(), key=lambda pair: -sum(pair[1].values())):
+        used = sum(functions.values())
+        largest = sorted(functions, key=lambda function: -functions[function])
+        section.append(
+            {"component": component, "microseconds": used * unit, "share": used / total, "largest": largest[0]}
+        )
+        print(f"{used * unit:8.1f} µs {used / total:6.1%}  {component}")
+        for function in largest[: options.functions]:
+            print(f"{functions[function] * unit:14.1f} µs  {function}")
+    print(f"{total * unit:8.1f} µs         CPU per target, {seconds.others * unit:.1f} µs of it beside the main thread")
     if not (options.dry_run or options.again or options.contestant == "floor"):
         write_results("profile", {"targets": cell.targets, "components": section})
     return 0

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["render", "table"]
 
 README = Path(__file__).parent / "README.md"
+FEWEST_ROUNDS = 5
+FIRST_IMPRESSION = (
+    "A first impression: few targets and rounds, on a machine that had other work to do; `make bench` says more."
+)
 _TITLES = {contestant.name: contestant.title for contestant in CONTESTANTS}
 
 
@@ -48,6 +52,8 @@ def _replace(text: str, section: str, content: str) -> str:
 
 def _side_by_side(results: Mapping[str, Any]) -> str:
     parts = [_measured(results, "side_by_side")]
+    if any(entry["rounds"] < FEWEST_ROUNDS for entry in results["side_by_side"].values()):
+        parts[0] += f" {FIRST_IMPRESSION}"
     for entry in results["side_by_side"].values():
         cell = entry["cell"]
         targets = cell["accounts"] * cell["regions"]

@@ -38,7 +38,7 @@ QUICK: tuple[Comparison, ...] = (
 FULL: tuple[Comparison, ...] = (
     (Cell(accounts=20), _ALL),
     (Cell(accounts=20, tls=True), _ALL),
-    (Cell(accounts=20, latency=50), _NO_NAIVE),
+    (Cell(accounts=100, latency=50), _NO_NAIVE),
     (Cell(accounts=20, latency=50, concurrency=200), _NO_NAIVE),
     (Cell(accounts=200), _FAST),
     (Cell(accounts=200, tls=True), _FAST),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from heapq import heappush, heappushpop
 from typing import TYPE_CHECKING, Self
 
+import anyio
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from macie_inventory.model import Account, Harvest, JobCounts, Target
     from macie_inventory.settings import Settings
 
-__all__ = ["open_display", "restore_terminal"]
+__all__ = ["Display", "open_display", "restore_terminal"]
+
+REDRAW_EVERY = 0.25
+"""Seconds between two pictures of the live display."""
 
 LINE_EVERY = 30.0
 """Seconds between the lines of a run that nobody watches."""
@@ -45,8 +49,8 @@ NARROW = 60
 
 
 @contextmanager
-def open_display(settings: Settings, logger: structlog.typing.FilteringBoundLogger) -> Iterator[Observer]:
-    """Give the observer that fits the settings and the terminal; it writes to stderr only.
+def open_display(settings: Settings, logger: structlog.typing.FilteringBoundLogger) -> Iterator[Display]:
+    """Give the display that fits the settings and the terminal; it writes to stderr only.
 
     `--progress auto` is a live display in a terminal; elsewhere a line now and then in text mode, and nothing in JSON
     mode. `always` writes lines in JSON mode too, and more often; `never` writes warnings only.
@@ -80,7 +84,7 @@ def _is_dumb() -> bool:
     return os.environ.get("TERM", "").lower() in ("dumb", "unknown")
 
 
-class _Tally(Observer):
+class Display(Observer):
     """Counts what happens, and logs warnings and outcomes."""
 
     def __init__(self, logger: structlog.typing.FilteringBoundLogger) -> None:
@@ -88,6 +92,9 @@ class _Tally(Observer):
         self.accounts = self.regions = self.total = self.done = self.jobs = self.retries = self.throttles = 0
         self.gaps: Counter[str] = Counter()
         self.ending: str | None = None
+
+    async def redraw(self) -> None:
+        """Redraw what changes with time, as long as there is something to redraw: a task beside the run."""
 
     def planned(self, run_id: str, accounts: Sequence[Account], targets: Sequence[Target]) -> None:
         self.accounts, self.total = len(accounts), len(targets)
@@ -121,7 +128,7 @@ class _Tally(Observer):
         self.logger.warning(reason)
 
 
-class _Lines(_Tally):
+class _Lines(Display):
     """Writes a line now and then: plain text, or a log event where the log is JSON."""
 
     def __init__(self, logger: structlog.typing.FilteringBoundLogger, *, every: float, as_log: bool) -> None:
@@ -142,7 +149,7 @@ class _Lines(_Tally):
             print(f"{self.done} of {self.total} targets, {self.jobs} jobs, {gaps} gaps", file=sys.stderr, flush=True)  # noqa: T201 - what it is for
 
 
-class _Live(_Tally):
+class _Live(Display):
     """A display of a few lines that stays below the log, and goes when the run ends."""
 
     def __init__(self, logger: structlog.typing.FilteringBoundLogger) -> None:
@@ -160,7 +167,7 @@ class _Live(_Tally):
         self.live = Live(
             get_renderable=self.render,
             console=self.console,
-            refresh_per_second=4,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=False,
         )
@@ -171,6 +178,13 @@ class _Live(_Tally):
 
     def __exit__(self, *_: object) -> None:
         self.live.stop()
+
+    async def redraw(self) -> None:
+        # Not Live's own thread: between measuring the last picture and writing the next, it and the log overlap, and
+        # a line of the log is erased as if it were the display's.
+        while True:
+            await anyio.sleep(REDRAW_EVERY)
+            self.live.refresh()
 
     def discovering(self) -> None:
         self.waiting.update(self.waiting.task_ids[0], description="looking for accounts")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskStatus
 
+    from macie_inventory.cli.display import Display
     from macie_inventory.overview.news import RunNews
     from macie_inventory.pipeline.observer import Observer
     from macie_inventory.settings import Settings
@@ -51,9 +52,9 @@ def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    with open_display(settings, logger) as observer, open_telemetry() as telemetry, telemetry.run():
+    with open_display(settings, logger) as display, open_telemetry() as telemetry, telemetry.run():
         with _noted_signals() as noted:
-            summary, gaps = anyio.run(_run, settings, observer, resume, noted, backend="asyncio")
+            summary, gaps = anyio.run(_run, settings, display, resume, noted, backend="asyncio")
         telemetry.ended(summary.status)
     if settings.format == "json":
         click.echo(json.dumps(run_as_json(summary, gaps), indent=2))
@@ -80,14 +81,15 @@ def _noted_signals() -> Iterator[list[int]]:
 
 
 async def _run(
-    settings: Settings, observer: Observer, resume: str | None, noted: list[int]
+    settings: Settings, display: Display, resume: str | None, noted: list[int]
 ) -> tuple[RunSummary, Sequence[Gap]]:
     stop = Stop()
     ended: tuple[RunSummary, Sequence[Gap]] | MacieInventoryError
     async with anyio.create_task_group() as tasks:
-        await tasks.start(_heed_signals, stop, observer, noted)
+        await tasks.start(_heed_signals, stop, display, noted)
+        tasks.start_soon(display.redraw)
         try:
-            ended = await _collect(settings, observer, stop, resume)
+            ended = await _collect(settings, display, stop, resume)
         except MacieInventoryError as error:
             ended = error  # raised outside of the group, which would wrap it
         tasks.cancel_scope.cancel()

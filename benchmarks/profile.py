@@ -37,8 +37,8 @@ RULES: tuple[tuple[str, str], ...] = (
         r"importlib\._bootstrap|^<module> |_find_and_load|botocore/loaders|load_default_certs|create_default_context",
     ),
     ("TLS", r"\(ssl\.py|asyncio/sslproto\.py"),
-    ("timestamps", r"dateutil/|^_moment |^_microseconds |^_text \(.*floor_store|^timestamp \("),
-    ("normalising", r"macie_inventory/normalise\.py|^(_columns|_criteria|FloorStore\.flush\.<locals>)"),
+    ("timestamps", r"dateutil/|^moment |^_microseconds |^_text \(.*floor_store|^timestamp \("),
+    ("normalising", r"macie_inventory/normalise/|^(_columns|_criteria|FloorStore\.flush\.<locals>)"),
     ("SQLite", r"aiosqlite/core\.py|sqlite3/|FloorStore\.(flush|close|add)"),
     ("statements", r"sqlalchemy/"),
     ("store", r"macie_inventory/store/"),
@@ -52,6 +52,7 @@ RULES: tuple[tuple[str, str], ...] = (
 )
 _COMPILED = tuple((component, re.compile(rule)) for component, rule in RULES)
 _STARTING = re.compile(r"importlib\._bootstrap|botocore/loaders|load_default_certs|create_default_context|alembic/")
+_ROOT = re.compile(r"^(<module>|_run_module_as_main) ")
 _RUNNING = re.compile(r"run_forever \(|_bootstrap \(threading")
 _FOLDERS = re.compile(r"\(\S*/(?:site-packages|python3\.\d+|src)/")
 _LINE = re.compile(r":\d+\)")
@@ -67,7 +68,8 @@ class ThreadSeconds:
 
 def component_of(frames: Sequence[str]) -> str:
     """Name the component of a stack, outermost frame first."""
-    if any(map(_STARTING.search, frames)) or not any(map(_RUNNING.search, frames)):
+    rooted = _ROOT.search(frames[0]) is not None  # a stack that py-spy caught in motion may have lost its outer end
+    if any(map(_STARTING.search, frames)) or (rooted and not any(map(_RUNNING.search, frames))):
         return START
     for frame in reversed(frames):
         for component, rule in _COMPILED:

@@ -85,6 +85,13 @@ def _is_dumb() -> bool:
 
 
 class Display(Observer):
+    """An observer with a picture that changes with time."""
+
+    async def redraw(self) -> None:
+        """Redraw as long as there is something to redraw: a task beside the run."""
+
+
+class _Tally(Display):
     """Counts what happens, and logs warnings and outcomes."""
 
     def __init__(self, logger: structlog.typing.FilteringBoundLogger) -> None:
@@ -92,9 +99,6 @@ class Display(Observer):
         self.accounts = self.regions = self.total = self.done = self.jobs = self.retries = self.throttles = 0
         self.gaps: Counter[str] = Counter()
         self.ending: str | None = None
-
-    async def redraw(self) -> None:
-        """Redraw what changes with time, as long as there is something to redraw: a task beside the run."""
 
     def planned(self, run_id: str, accounts: Sequence[Account], targets: Sequence[Target]) -> None:
         self.accounts, self.total = len(accounts), len(targets)
@@ -128,7 +132,7 @@ class Display(Observer):
         self.logger.warning(reason)
 
 
-class _Lines(Display):
+class _Lines(_Tally):
     """Writes a line now and then: plain text, or a log event where the log is JSON."""
 
     def __init__(self, logger: structlog.typing.FilteringBoundLogger, *, every: float, as_log: bool) -> None:
@@ -149,7 +153,7 @@ class _Lines(Display):
             print(f"{self.done} of {self.total} targets, {self.jobs} jobs, {gaps} gaps", file=sys.stderr, flush=True)  # noqa: T201 - what it is for
 
 
-class _Live(Display):
+class _Live(_Tally):
     """A display of a few lines that stays below the log, and goes when the run ends."""
 
     def __init__(self, logger: structlog.typing.FilteringBoundLogger) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from macie_inventory.model import JobCounts, Outcome
 from macie_inventory.normalise import storable_text
@@ -14,6 +18,8 @@ if TYPE_CHECKING:
     from macie_inventory.model import Harvest, Job, Target
 
 __all__ = ["Batch", "Known", "sort_out", "targets_to_read"]
+
+_encode = msgspec.json.Encoder().encode
 
 Known = dict[str, tuple[str, Any]]
 """The stored jobs of a target: job_id → (digest, missing_since)."""
@@ -44,6 +50,13 @@ class Batch:
         """Add a row of `job_changes`; `values` are the field, its old and its new value, for an update."""
         name, old, new = values or ("", None, None)
         self.changes.append((self.run_id, target.account_id, target.region, job_id, change, name, old, new, at))
+
+    def appeared(self) -> list[tuple[str, str, str, str, str]]:
+        """Name the jobs never stored, a row for each target: run, account, region, moment, and a JSON array of ids."""
+        return [
+            (self.run_id, target.account_id, target.region, at, _encode([job.job_id for _, _, job in jobs]).decode())
+            for (target, at), jobs in groupby(self.fresh, key=itemgetter(0, 1))
+        ]
 
     def counts(self) -> JobCounts:
         """Count what this batch does to the jobs that are known."""

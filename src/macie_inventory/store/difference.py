@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from macie_inventory.model import Job
-from macie_inventory.normalise import JOB_COLUMNS, job_row, storable_json
+from macie_inventory.normalise import JOB_COLUMNS, storable_json, take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +54,8 @@ def differences(target: Target, partition: str, old_raw: str, job: Job) -> Itera
 
 def _fields(target: Target, partition: str, job: Job) -> dict[str, Any]:
     raw = storable_json(job.raw)
-    columns = dict(zip(JOB_COLUMNS, job_row(target, partition, Job(job.job_id, raw, "")), strict=True))
+    row, _, _ = take_apart(target, partition, Job(job.job_id, raw, ""))
+    columns = dict(zip(JOB_COLUMNS, row, strict=True))
     fields = {name: columns[name] for name in OBSERVABLE_COLUMNS if columns[name] is not None}
     for name, value in _members(raw).items():
         if name in _WHOLE:

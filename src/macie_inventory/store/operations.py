@@ -111,16 +111,15 @@ STORE_JOBS = _insert(
     by_copy=True,
 )
 
-# A first run has as many of these as jobs: they are made from the rows just stored instead of being sent.
+# A first run has as many of these as jobs; only their ids differ, so those of a target come as one JSON text. OR FAIL:
+# the transaction is rolled back anyway, and for the default, ABORT, SQLite keeps a journal of the statement in a file.
 NOTE_APPEARED = Operation(
-    columns=("run_id", "account_id", "region"),
-    sqlite="INSERT INTO job_changes (run_id, account_id, region, job_id, change, field, observed_at) "
-    "SELECT first_seen_run, account_id, region, job_id, 'appeared', '', first_seen_at FROM jobs "
-    "WHERE first_seen_run = ? AND account_id = ? AND region = ? ON CONFLICT DO NOTHING",
-    postgresql="INSERT INTO job_changes (run_id, account_id, region, job_id, change, field, observed_at) "  # noqa: S608
-    "SELECT t.first_seen_run, t.account_id, t.region, t.job_id, 'appeared', '', t.first_seen_at "
-    f"FROM {_rows('targets', ('run_id', 'account_id', 'region'))} "
-    "JOIN jobs AS t ON t.account_id = v.account_id AND t.region = v.region AND t.first_seen_run = v.run_id "
+    columns=("run_id", "account_id", "region", "observed_at", "job_ids"),
+    sqlite="INSERT OR FAIL INTO job_changes (run_id, account_id, region, observed_at, job_id, change, field) "
+    "SELECT ?, ?, ?, ?, e.value, 'appeared', '' FROM json_each(?) AS e WHERE true ON CONFLICT DO NOTHING",
+    postgresql="INSERT INTO job_changes (run_id, account_id, region, observed_at, job_id, change, field) "
+    "SELECT v->>0, v->>1, v->>2, (v->>3)::timestamptz, e.job_id, 'appeared', '' "
+    "FROM json_array_elements(%s::json) AS v CROSS JOIN json_array_elements_text((v->>4)::json) AS e (job_id) "
     "ON CONFLICT DO NOTHING",
 )
 

@@ -52,7 +52,7 @@ async def _run_sync(url: str, work: Callable[[Connection], T]) -> T:
         await engine.dispose()
 
 
-async def test_migrations_add_up_to_the_metadata(database_url: str) -> None:
+async def test_a_fresh_database_is_that_of_the_metadata(database_url: str) -> None:
     """After an upgrade from nothing, Alembic finds nothing to add and nothing to remove."""
     url = parse_database_url(database_url)
     before = await migrate.upgrade(url)
@@ -82,22 +82,46 @@ async def test_an_upgrade_of_an_upgraded_database_keeps_everything(database_url:
     assert await rows(database_url, "SELECT change FROM recent_changes") == [("appeared",)]
 
 
-async def test_every_step_goes_down_and_up_again(database_url: str) -> None:
-    """Each revision can be undone to nothing and done again."""
+def _down(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 - the library, not the folder at the root
     from alembic.config import Config  # noqa: PLC0415 - the library, not the folder at the root
 
-    def down(connection: Connection) -> None:
-        catalogue.drop_views(connection)
-        config = Config(attributes={"connection": connection, "views": False})
-        config.set_main_option("script_location", str(inspection.folder()))
-        command.downgrade(config, "base")
+    catalogue.drop_views(connection)
+    config = Config(attributes={"connection": connection, "views": False})
+    config.set_main_option("script_location", str(inspection.folder()))
+    command.downgrade(config, "base")
 
+
+def _described(connection: Connection) -> list[Any]:
+    """Give the schema as the database itself describes it."""
+    if connection.dialect.name == "sqlite":
+        parts = ["SELECT type, name, tbl_name, sql FROM sqlite_master"]
+    else:
+        parts = [
+            (
+                "SELECT table_name, ordinal_position, column_name, data_type, is_nullable, column_default "
+                "FROM information_schema.columns WHERE table_schema = current_schema()"
+            ),
+            "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()",
+            (
+                "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+                "WHERE connamespace = current_schema()::regnamespace"
+            ),
+            "SELECT viewname, definition FROM pg_views WHERE schemaname = current_schema()",
+        ]
+    return [sorted(map(tuple, connection.exec_driver_sql(part).fetchall()), key=repr) for part in parts]
+
+
+async def test_every_step_goes_down_and_up_again(database_url: str) -> None:
+    """Each revision can be undone to nothing and done again; step by step leads to what is created at once."""
     await migrate.upgrade(parse_database_url(database_url))
-    await _run_sync(database_url, down)
+    at_once = await _run_sync(database_url, _described)
+    await _run_sync(database_url, _down)
     assert await migrate.current(parse_database_url(database_url)) is None
+    assert await _run_sync(database_url, _described) != at_once
     await migrate.upgrade(parse_database_url(database_url))
     assert await _run_sync(database_url, _differences) == []
+    assert await _run_sync(database_url, _described) == at_once
 
 
 def test_revisions_are_named_by_their_files() -> None:

@@ -218,7 +218,6 @@ async def test_a_failed_creation_leaves_no_file(sqlite_url: str, monkeypatch: py
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(migrate, "create_views", fail)
-    monkeypatch.setattr(migrate, "_run_command", fail)
     with pytest.raises(DatabaseError, match="disk I/O error"):
         await collect(sqlite_url, 1)
     path = parse_database_url(sqlite_url).path

@@ -11,7 +11,14 @@ from tests.support.line import aws_environment, quick_limits
 
 from macie_inventory.aws.clients import client_config
 from macie_inventory.aws.credentials import signing_as
-from macie_inventory.aws.transport import Transport, bare_session, capture_request, full_session, sign_per_call
+from macie_inventory.aws.transport import (
+    Transport,
+    bare_session,
+    capture_request,
+    fix_user_agent,
+    full_session,
+    sign_per_call,
+)
 from macie_inventory.simulator import generate_world, serve
 
 pytestmark = pytest.mark.anyio
@@ -88,3 +95,28 @@ async def test_sts_signs_for_whom_it_is_told() -> None:
                 await sts.get_caller_identity()
             with signing_as(await full_session().get_credentials()):
                 assert (await sts.get_caller_identity())["Account"] == simulator.world.caller_account_id
+
+
+async def test_a_fixed_user_agent_is_the_one_the_client_would_write() -> None:
+    """What STS receives is what the SDK writes for a call, and nothing writes it again."""
+    received: list[str] = []
+
+    def note(request: Any, **_: object) -> None:  # noqa: ANN401 - the SDK's own request
+        received.append(request.headers["User-Agent"].decode())
+
+    async with serve(generate_world(accounts=1, regions=1)) as simulator, AsyncExitStack() as stack:
+        with aws_environment(simulator):
+            config = client_config(quick_limits(), Transport(stack), connections=1)
+            for fixed in (False, True):
+                sts = await stack.enter_async_context(
+                    full_session().client("sts", region_name="us-east-1", config=config)
+                )
+                if fixed:
+                    fix_user_agent(sts)
+                sts.meta.events.register_last("before-send.sts", note)
+                await sts.get_caller_identity()
+                await sts.get_caller_identity()
+    written, _, first, second = received
+    assert "macie-inventory/" in first
+    assert first == second
+    assert set(first.split()) <= set(written.split())

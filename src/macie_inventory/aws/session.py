@@ -17,7 +17,7 @@ from macie_inventory.aws.macie import Lister
 from macie_inventory.aws.organizations import Organizations
 from macie_inventory.aws.regions import read_regions
 from macie_inventory.aws.retry import Tally, repeat
-from macie_inventory.aws.transport import Transport, open_sessions, sign_per_call
+from macie_inventory.aws.transport import Transport, fix_user_agent, open_sessions, sign_per_call
 from macie_inventory.errors import CredentialsError
 from macie_inventory.outcome import Phase
 
@@ -104,6 +104,7 @@ async def open_aws(limits: Limits) -> AsyncIterator[Aws]:
                 )
             config = client_config(limits, transport, connections=limits.concurrency)
             sts = await stack.enter_async_context(bare.client("sts", region_name=region, config=config))
+            fix_user_agent(sts)
             sign_per_call(sts, "GetCallerIdentity", "AssumeRole")
             with signing_as(credentials):
                 caller = await repeat(

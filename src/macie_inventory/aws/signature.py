@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hmac
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
+from time import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -58,7 +60,7 @@ class PostSigner:
 
     def sign(self, body: bytes, credentials: ReadOnlyCredentials, now: datetime | None = None) -> dict[str, str]:
         """Give all headers of a request with this body, signed with these credentials."""
-        moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+        moment = _written(int(now.timestamp() if now else time()))
         date, token = moment[:8], credentials.token
         template, names = self._templates[bool(token)]
         request = template.format(moment=moment, token=token, digest=sha256(body).hexdigest())
@@ -77,3 +79,9 @@ class PostSigner:
         if token:
             headers["X-Amz-Security-Token"] = token
         return headers
+
+
+@lru_cache(maxsize=1)
+def _written(second: int) -> str:
+    """Write a moment as signatures do; a run signs many requests within one second."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -49,7 +49,6 @@ def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
         check_metrics_file(settings.metrics_file)
     logger = configure_logs(settings)
     # What is alive by now stays; the collector need not look at it again and again.
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     with open_display(settings, logger) as display, open_telemetry() as telemetry, telemetry.run():

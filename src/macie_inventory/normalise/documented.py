@@ -83,35 +83,36 @@ class _JobSummary(_Struct):
 
 _NO_VALUE: list[str | None] = [None]
 _NO_PAIR = [_TagPair()]
-_NOT_PAUSED = _UserPausedDetails()
 
 _decode = msgspec.json.Decoder(_JobSummary).decode
 
 
 def take_apart(target: Target, partition: str, job: Job) -> Rows | None:
     """Give one job's rows, or None when a field has another type than documented, or needs cleaning."""
-    if "\\u" in job.raw:  # an escape may stand for what no database can hold
+    if "\\" in job.raw and "\\u" in job.raw:  # an escape may stand for what no database can hold
         return None
     try:
         item = _decode(job.raw)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    key = (target.account_id, target.region, job.job_id)
+    account_id, region, job_id = key = (target.account_id, target.region, job.job_id)
     definitions, criteria = item.bucket_definitions, item.bucket_criteria
     buckets = _bucket_rows(key, definitions) if definitions else []
     selection = bucket_selection(definitions, criteria)
-    error, paused = item.last_run_error_status, item.user_paused_details or _NOT_PAUSED
+    error, paused = item.last_run_error_status, item.user_paused_details
     row = (
-        *key,
-        arn(partition, *key),
+        account_id,
+        region,
+        job_id,
+        arn(partition, account_id, region, job_id),
         item.name,
         item.job_type,
         item.job_status,
         moment(item.created_at),
         error.code if error is not None else None,
-        moment(paused.job_paused_at),
-        moment(paused.job_expires_at),
-        paused.job_imminent_expiration_health_event_arn,
+        moment(paused.job_paused_at) if paused is not None else None,
+        moment(paused.job_expires_at) if paused is not None else None,
+        paused.job_imminent_expiration_health_event_arn if paused is not None else None,
         selection,
         len(buckets) if selection == "definitions" else None,
         job.raw,
@@ -120,20 +121,34 @@ def take_apart(target: Target, partition: str, job: Job) -> Rows | None:
     return row, buckets, _criterion_rows(key, criteria) if criteria is not None else []
 
 
+# A tuple that is written out is made in one step; `(*key, …)` takes three.
+
+
 def _bucket_rows(key: _Key, definitions: list[_BucketDefinition]) -> list[Row]:
-    rows: list[Row] = [(*key, one.account_id or "", name or "") for one in definitions for name in one.buckets or ()]
+    account_id, region, job_id = key
+    rows: list[Row] = [
+        (account_id, region, job_id, definition.account_id or "", name or "")
+        for definition in definitions
+        for name in definition.buckets or ()
+    ]
     return list(dict.fromkeys(rows)) if len(rows) > 1 else rows
 
 
 def _criterion_rows(key: _Key, criteria: _BucketCriteria) -> list[Row]:
+    account_id, region, job_id = key
     rows: list[Row] = []
     for block, terms in (("includes", criteria.includes), ("excludes", criteria.excludes)):
         for term, criterion in enumerate((terms and terms.and_) or ()):
             if (simple := criterion.simple_criterion) is not None:
-                start, end = (*key, block, term, "simple"), (simple.comparator, simple.key)
-                rows += [(*start, place, *end, value) for place, value in enumerate(simple.values or _NO_VALUE)]
+                comparator, name = simple.comparator, simple.key
+                rows += [
+                    (account_id, region, job_id, block, term, "simple", place, comparator, name, value)
+                    for place, value in enumerate(simple.values or _NO_VALUE)
+                ]
             if (tag := criterion.tag_criterion) is not None:
-                start, comparator = (*key, block, term, "tag"), tag.comparator
-                pairs = enumerate(tag.tag_values or _NO_PAIR)
-                rows += [(*start, place, comparator, pair.key, pair.value) for place, pair in pairs]
+                comparator = tag.comparator
+                rows += [
+                    (account_id, region, job_id, block, term, "tag", place, comparator, pair.key, pair.value)
+                    for place, pair in enumerate(tag.tag_values or _NO_PAIR)
+                ]
     return rows

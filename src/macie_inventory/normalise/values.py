@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ _MOST_DIGITS = 4000
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
 _ESCAPE = re.compile(r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|.)")
+_USUAL_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -29,7 +29,7 @@ def storable_json(raw: str) -> str:
 
     Text without suspicious escapes comes back as it is.
     """
-    if not _SUSPECT_ESCAPE.search(raw):
+    if "\\" not in raw or not _SUSPECT_ESCAPE.search(raw):
         return raw
     # Escape by escape instead of parsing: numbers, order and repeated keys stay as they are.
     return _ESCAPE.sub(_storable_escape, raw)
@@ -60,10 +60,10 @@ def moment(value: Any) -> str | None:  # noqa: ANN401 - whatever AWS sent
     """Read ISO 8601 text or seconds since 1970 into UTC text; None when it is neither or outside years 1 to 9999."""
     if value is None:
         return None
-    if isinstance(value, str) and value.endswith("Z"):
-        with suppress(ValueError):
-            return datetime.fromisoformat(value).isoformat(timespec="microseconds")[:-6] + "Z"
     try:
+        if isinstance(value, str) and _USUAL_MOMENT(value):
+            datetime.fromisoformat(value)  # raises for a day that does not exist
+            return value[:-1] + "000Z"
         if isinstance(value, str) and not value.replace(".", "", 1).lstrip("-").isdigit():
             read = datetime.fromisoformat(_FRACTION.sub(_microseconds, value.strip(), count=1))
             return timestamp(read if read.tzinfo else read.replace(tzinfo=UTC))

@@ -18,7 +18,7 @@ __all__ = ["write_harvests"]
 MOST_ROWS = 4000
 """A transaction is closed when its jobs and targets exceed this."""
 
-LONGEST_AGE = 0.25
+LONGEST_AGE = 1.0
 """Seconds that a harvest may wait for others to share its transaction."""
 
 

@@ -209,8 +209,10 @@ async def _copy(connection: AsyncConnection, operation: Operation, rows: Sequenc
             if operation.texts and (text := _plain_lines(rows)) is not None:
                 await copy.write(text)
             else:
+                # `copy.write_row`, without a coroutine for each row; the formatter gives a block now and then.
                 for row in rows:
-                    await copy.write_row(row)
+                    if block := copy.formatter.write_row(row):
+                        await copy.writer.write(block)
         if not operation.direct:
             await cursor.execute(operation.postgresql)
 

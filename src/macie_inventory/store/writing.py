@@ -95,8 +95,10 @@ async def _store_jobs(connection: AsyncConnection, partition: str, batch: Batch)
     criteria: list[Row] = []
     for target, at, job in (*batch.fresh, *batch.altered):
         row, of_buckets, of_criteria = take_apart(target, partition, job)
-        raw = as_json(job.raw) if as_json else job.raw
-        rows.append((*row[:-2], raw, job.digest, at, at, batch.run_id, batch.run_id))
+        if as_json is not None and (raw := as_json(job.raw)) is not job.raw:
+            row = (*row[:-2], raw, job.digest)
+        seen = (at, at, batch.run_id, batch.run_id)
+        rows.append(row + seen)
         buckets += of_buckets
         criteria += of_criteria
     await apply(connection, op.STORE_JOBS, rows)

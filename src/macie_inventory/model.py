@@ -89,8 +89,7 @@ class Account:
     is_management: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Target:
+class Target(NamedTuple):
     """One account × region: the unit of collecting, of storing and of being covered."""
 
     account_id: str

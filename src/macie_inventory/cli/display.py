@@ -192,11 +192,13 @@ class _Live(_Tally):
 
     def discovering(self) -> None:
         self.waiting.update(self.waiting.task_ids[0], description="looking for accounts")
+        self.live.refresh()
 
     def planned(self, run_id: str, accounts: Sequence[Account], targets: Sequence[Target]) -> None:
         self.names = {account.account_id: account.name for account in accounts}
         super().planned(run_id, accounts, targets)
         self.progress.reset(self.task, total=len(targets))
+        self.live.refresh()
 
     def harvested(self, harvest: Harvest) -> None:
         super().harvested(harvest)

@@ -213,9 +213,13 @@ class _Visit:
         async def deliver(harvest: Harvest) -> None:
             self.covered += harvest.outcome.covered
             self.observer.harvested(harvest)
-            # What is finished is stored, even when the run is being ended.
-            with anyio.CancelScope(shield=True), suppress(anyio.BrokenResourceError):
-                await harvests.send(harvest)
+            with suppress(anyio.BrokenResourceError):
+                try:
+                    harvests.send_nowait(harvest)
+                except anyio.WouldBlock:
+                    # What is finished is stored, even when the run is being ended.
+                    with anyio.CancelScope(shield=True):
+                        await harvests.send(harvest)
 
         schedule = Schedule(self.targets, cool_off=self.limits.region_cool_off)
         workers = Workers(self.lister, schedule, deliver, width=min(self.limits.concurrency, len(self.targets)))

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["goals_table"]
+__all__ = ["goals_table", "upsert_goals"]
 
 _MB = 1e6
+
+JOBS_PER_CPU_SECOND = {
+    ("sqlite", "first"): 12_000,
+    ("sqlite", "unchanged"): 40_000,
+    ("postgresql", "first"): 6_000,
+    ("postgresql", "unchanged"): 40_000,
+}
+"""What storing has to reach, by database and phase."""
+
+MOST_TO_BARE = 2.5
+"""What storing may cost, as a multiple of the bare driver's CPU for the same rows."""
 
 
 def goals_table(results: Mapping[str, Any]) -> str:
@@ -27,6 +39,7 @@ def _goals(results: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
         yield from _cost_goals(entry)
     yield from _cross_goals(section)
     yield from _scale_goals(results.get("scale", {}))
+    yield from upsert_goals(results.get("upsert", []))
     if "startup" in results:
         cpu = results["startup"]["--help"]
         yield "CPU of `--help`", "0.35 s", f"{cpu:.2f} s", cpu <= 0.35  # noqa: PLR2004 - the goal
@@ -98,3 +111,28 @@ def _scale_goals(scale: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool
     yield "peak memory, 44,000 to 4,400 targets", "1.25", f"{ratio:.2f}", ratio <= 1.25  # noqa: PLR2004 - the goal
     ratio = large["cpu"] / 44_000 / (middle["cpu"] / 4_400)
     yield "CPU per target, 44,000 to 4,400 targets", "1.10", f"{ratio:.2f}", ratio <= 1.10  # noqa: PLR2004 - the goal
+
+
+def upsert_goals(upsert: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield name, limit, value and whether it is reached for what `upsert` measured."""
+    per_job: dict[tuple[str, str, str], list[float]] = {}
+    for one in upsert:
+        per_job.setdefault((one["database"], one["contestant"], one["phase"]), []).append(one["cpu"] / one["jobs"])
+    cpu = {key: median(several) for key, several in per_job.items()}
+    for (database, phase), limit in JOBS_PER_CPU_SECOND.items():
+        ours, bare = cpu.get((database, "ours", phase)), cpu.get((database, "bare driver", phase))
+        if ours is not None:
+            yield (
+                f"jobs stored per CPU second ({database}, {phase})",
+                f"≥ {limit:,}",
+                f"{1 / ours:,.0f}",
+                1 / ours >= limit,
+            )
+        if ours is not None and bare is not None:
+            ratio = ours / bare
+            yield (
+                f"CPU to the bare driver's ({database}, {phase})",
+                f"{MOST_TO_BARE}",
+                f"{ratio:.2f}",
+                ratio <= MOST_TO_BARE,
+            )

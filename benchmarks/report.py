@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["render", "table"]
 
 README = Path(__file__).parent / "README.md"
-FEWEST_ROUNDS = 5
-FIRST_IMPRESSION = (
-    "A first impression: few targets and rounds, on a machine that had other work to do; `make bench` says more."
-)
+_DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 _TITLES = {contestant.name: contestant.title for contestant in CONTESTANTS}
 
 
@@ -52,8 +49,6 @@ def _replace(text: str, section: str, content: str) -> str:
 
 def _side_by_side(results: Mapping[str, Any]) -> str:
     parts = [_measured(results, "side_by_side")]
-    if any(entry["rounds"] < FEWEST_ROUNDS for entry in results["side_by_side"].values()):
-        parts[0] += f" {FIRST_IMPRESSION}"
     for entry in results["side_by_side"].values():
         cell = entry["cell"]
         targets = cell["accounts"] * cell["regions"]
@@ -136,6 +131,23 @@ def _startup(results: Mapping[str, Any]) -> str:
     return f"{_measured(results, 'startup')}\n\n{table(['command', 'CPU'], rows)}"
 
 
+def _upsert(results: Mapping[str, Any]) -> str:
+    head = ["", "jobs per CPU second", "CPU per job", "wall per job", "database server", "peak memory"]
+    rows = [
+        [
+            f"{_DATABASES[one['database']]}: {one['contestant']}, {one['phase']}",
+            f"{one['rate']:,.0f}",
+            f"{one['cpu'] / one['jobs'] * 1e6:.1f} µs",
+            f"{one['wall'] / one['jobs'] * 1e6:.1f} µs",
+            f"{one['server_cpu'] / one['jobs'] * 1e6:.1f} µs" if one["server_cpu"] else "",
+            f"{one['peak_megabytes']:.0f} MB",
+        ]
+        for one in results["upsert"]
+    ]
+    jobs = max(one["jobs"] for one in results["upsert"])
+    return f"{_measured(results, 'upsert')} {jobs:,} jobs.\n\n{table(head, rows)}"
+
+
 def _measured(results: Mapping[str, Any], section: str) -> str:
     how = results["measured"][section]
     packages = ", ".join(f"{name} {number}" for name, number in how["packages"].items() if number)
@@ -147,6 +159,7 @@ _SECTIONS = {
     "scale": _scale,
     "profile": _profile,
     "startup": _startup,
+    "upsert": _upsert,
     "goals": goals_table,
 }
 

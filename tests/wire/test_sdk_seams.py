@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError, ProxyConnectionError
 from tests.support.line import aws_environment, quick_limits
 
 from macie_inventory.aws.clients import client_config
@@ -120,3 +121,23 @@ async def test_a_fixed_user_agent_is_the_one_the_client_would_write() -> None:
     assert "macie-inventory/" in first
     assert first == second
     assert set(first.split()) <= set(written.split())
+
+
+@pytest.mark.parametrize(
+    ("proxy", "error"), [("", EndpointConnectionError), ("http://name:secret@127.0.0.1:9", ProxyConnectionError)]
+)
+async def test_failures_of_a_route_take_the_sdks_names(
+    proxy: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proxies are the environment's, and a request that fails raises what the SDK's own client would."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    async with AsyncExitStack() as stack:
+        config = client_config(quick_limits(), Transport(stack), connections=1)
+        client = await stack.enter_async_context(
+            bare_session().client("macie2", region_name="eu-west-1", config=config)
+        )
+        captured = await capture_request(client, "ListClassificationJobs", PARAMETERS)
+        with pytest.raises(error, match=r"127\.0\.0\.1:9") as caught:
+            await captured.route.post(captured.headers, captured.body)
+    assert "secret" not in str(caught.value)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.parsers import create_parser
-from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from macie_inventory import __version__
@@ -83,17 +82,12 @@ class MacieRegion:
         body = self._captured.body
         if token is not None:
             body = json.dumps({**self._parameters, "nextToken": token}).encode()
-        headers = self._signer.sign(body, frozen)
-        request = AWSPreparedRequest("POST", self._captured.url, headers, body, stream_output=False)
-        response = await self._captured.http.send(request)
-        content = await response.content
-        if response.status_code >= FIRST_ERROR:
-            raise await self._error(response.status_code, response.headers, content)
-        return Page(content, response.status_code, response.headers.get("x-amzn-requestid"))
-
-    async def _error(self, status: int, headers: Mapping[str, str], content: bytes) -> ClientError:
-        answer = {"status_code": status, "headers": headers, "body": content, "context": {"operation_name": OPERATION}}
-        return ClientError(await self._parser.parse(answer, self._captured.output_shape), OPERATION)
+        status, headers, content = await self._captured.route.post(self._signer.sign(body, frozen), body)
+        if status >= FIRST_ERROR:
+            context = {"operation_name": OPERATION}
+            answer = {"status_code": status, "headers": headers, "body": content, "context": context}
+            raise ClientError(await self._parser.parse(answer, self._captured.output_shape), OPERATION)
+        return Page(content, status, headers.get("x-amzn-requestid"))
 
 
 class MacieClients:

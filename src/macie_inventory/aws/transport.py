@@ -6,6 +6,7 @@ Each seam is pinned by a contract test (`tests/wire/test_sdk_seams.py`) that fai
 - `sign_per_call`: the credentials of an STS call travel in a context variable into
   `context["signing"]["request_credentials"]`; the client itself has none, so that a call without them fails.
 - `fix_user_agent`: a client writes its user agent once instead of for every call.
+- `Route`: requests go over the connection pool of the SDK's HTTP session, and failures take its exceptions.
 - `capture_request`: a client makes a request and sends nothing, by the event that botocore's own stubber uses.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aioboto3
 import aiobotocore.session
@@ -22,7 +23,9 @@ from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.credentials import AioCredentialResolver
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore import xform_name
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.loaders import Loader, create_loader
+from yarl import URL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
     from aiobotocore.credentials import AioCredentials
 
 __all__ = [
+    "Answer",
     "CapturedRequest",
+    "Route",
     "Transport",
     "bare_session",
     "capture_request",
@@ -113,6 +118,52 @@ def sign_per_call(client: Any, *operations: str) -> None:  # noqa: ANN401 - gene
         client.meta.events.register_first(f"provide-client-params.{_service(client)}.{operation}", _choose_credentials)
 
 
+class Answer(NamedTuple):
+    """An answer as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Route:
+    """The way of one kind of POST request: what `AIOHTTPSession.send` finds out for every request anew."""
+
+    def __init__(self, http: AIOHTTPSession, url: str) -> None:
+        proxies = http._proxy_config  # noqa: SLF001 - the seam
+        self._http = http
+        self._url = url
+        self._options = {
+            "url": URL(url, encoded=True),
+            "proxy": proxies.proxy_url_for(url),
+            "proxy_headers": proxies.proxy_headers_for(url),
+        }
+
+    async def post(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send a request; raises what `AIOHTTPSession.send` raises when there is no answer."""
+        try:
+            session = await self._http._get_session(self._options["proxy"])  # noqa: SLF001 - the seam
+            options = {"headers": {**headers, "Accept-Encoding": "identity"}, "data": body, **self._options}
+            response = await session.request("POST", **options)
+            return Answer(response.status, response.headers, await response.read())
+        except Exception as error:
+            failing = _Failing(error)
+            failing._proxy_config = self._http._proxy_config  # noqa: SLF001 - the seam
+            await failing.send(AWSPreparedRequest("POST", self._url, dict(headers), body, stream_output=False))
+            raise  # not reached: `send` raises the SDK's exception for it
+
+
+class _Failing(AIOHTTPSession):  # type: ignore[misc]  # the SDK ships no types
+    """An HTTP session that fails in one given way, so that the SDK gives the failure its name."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:  # noqa: ARG002 - the SDK's signature
+        raise self._error
+
+
 class _FixedUserAgent:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -147,7 +198,7 @@ class CapturedRequest:
     signing_region: str
     protocol: str
     output_shape: Any
-    http: Any
+    route: Route
 
 
 async def capture_request(client: Any, operation: str, parameters: Mapping[str, Any]) -> CapturedRequest:  # noqa: ANN401
@@ -165,7 +216,7 @@ async def capture_request(client: Any, operation: str, parameters: Mapping[str, 
                 signing_region=signing.get("region") or request_signer.region_name,
                 protocol=model.service_model.resolved_protocol,
                 output_shape=model.output_shape,
-                http=client._endpoint.http_session,  # noqa: SLF001 - the seam
+                route=Route(client._endpoint.http_session, params["url"]),  # noqa: SLF001 - the seam
             )
         )
         return AioAWSResponse(params["url"], 200, {}, None), {}

@@ -15,7 +15,6 @@ import rich_click as click
 
 from macie_inventory.cli.display import open_display, restore_terminal
 from macie_inventory.cli.logs import configure_logs
-from macie_inventory.cli.summary import print_summary
 from macie_inventory.errors import DatabaseError, MacieInventoryError
 from macie_inventory.metrics import check_metrics_file, read_history, write_metrics
 from macie_inventory.model import RunStatus
@@ -58,6 +57,8 @@ def run_and_report(settings: Settings, *, resume: str | None = None) -> int:
     if settings.format == "json":
         click.echo(json.dumps(run_as_json(summary, gaps), indent=2))
     else:
+        from macie_inventory.cli.summary import print_summary  # noqa: PLC0415 - rich, and only for text
+
         print_summary(summary, gaps, anyio.run(_news, settings.database, summary.run_id, backend="asyncio"))
     if summary.status is RunStatus.FAILED:
         click.echo(f"macie-inventory: error: {summary.error}", err=True)

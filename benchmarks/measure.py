@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """The endpoint while it runs: its URL, and the certificate that makes it trusted when it speaks TLS."""
+    """The endpoint while it runs: its URL, and the certificates to trust when it speaks TLS."""
 
     url: str
     certificate: Path | None
@@ -112,13 +113,24 @@ def running_server(cell: Cell) -> Iterator[Server]:
         assert process.stdout is not None
         first = process.stdout.readline()
         assert first, "the benchmark's endpoint did not start"
-        yield Server(url=json.loads(first)["url"], certificate=folder / "certificate.pem" if cell.tls else None)
+        yield Server(url=json.loads(first)["url"], certificate=_bundle(folder) if cell.tls else None)
     finally:
         process.terminate()
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
         shutil.rmtree(folder)
+
+
+def _bundle(folder: Path) -> Path:
+    """Add the endpoint's certificate to those that the SDK ships: reading a hundred of them is what a client costs in life."""
+    package = find_spec("botocore")
+    assert package is not None
+    assert package.origin is not None
+    bundle = folder / "bundle.pem"
+    shipped = Path(package.origin).with_name("cacert.pem").read_bytes()
+    bundle.write_bytes(shipped + b"\n" + (folder / "certificate.pem").read_bytes())
+    return bundle
 
 
 def run_program(server: Server, command: Sequence[str], *, folder: Path) -> Cost:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from macie_inventory.normalise import anything, documented
 from macie_inventory.normalise.page import NotAListingError, read_page
 from macie_inventory.normalise.rows import JOB_COLUMNS, Row, Rows
-from macie_inventory.normalise.values import storable_json, storable_text
+from macie_inventory.normalise.values import integer, storable_json, storable_text
 
 if TYPE_CHECKING:
     from macie_inventory.model import Job, Target
@@ -23,6 +23,7 @@ __all__ = [
     "NotAListingError",
     "Row",
     "Rows",
+    "integer",
     "read_page",
     "storable_json",
     "storable_text",

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from macie_inventory.model import Job
-from macie_inventory.normalise import JOB_COLUMNS, storable_json, take_apart
+from macie_inventory.normalise import JOB_COLUMNS, integer, storable_json, take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,9 +31,6 @@ _OBJECTS = {
 }
 _WHOLE = {"bucketDefinitions": "bucket_definitions", "bucketCriteria": "bucket_criteria"}
 _LONGEST_FIELD = 200
-
-# Python refuses to read integers beyond 4,300 digits.
-_TOO_MANY_DIGITS = 4000
 
 _ABSENT = object()
 
@@ -70,14 +67,10 @@ def _fields(target: Target, partition: str, job: Job) -> dict[str, Any]:
 def _members(raw: str) -> dict[str, Any]:
     """Read the members of an item; what Python cannot follow (nesting) or count (long numbers) is no difference."""
     try:
-        members = json.loads(raw, parse_int=_integer)
+        members = json.loads(raw, parse_int=integer)
     except RecursionError:
         return {}
     return members if isinstance(members, dict) else {}
-
-
-def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) < _TOO_MANY_DIGITS else digits
 
 
 def _unheld(name: str, value: Any, columns: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
